@@ -1,0 +1,59 @@
+"""Objects in a bucket: what names one, what is known of one, and the event that announces one."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+
+from medical_data_pipeline.errors import InvalidObjectRef
+
+MAX_KEY_BYTES = 1024
+
+
+@dataclass(frozen=True)
+class ObjectRef:
+    """One object. `key` is as the store holds it: never URL-encoded."""
+
+    bucket: str
+    key: str
+
+    def __post_init__(self) -> None:
+        if not self.bucket or not self.key:
+            raise InvalidObjectRef("an object needs a bucket and a key")
+        if len(self.key.encode("utf-8", "surrogatepass")) > MAX_KEY_BYTES:
+            raise InvalidObjectRef(f"a key has at most {MAX_KEY_BYTES} bytes")
+
+
+@dataclass(frozen=True)
+class ObjectHead:
+    """What a store knows of one object. `sha256` is of the stored bytes, in hex."""
+
+    ref: ObjectRef
+    size_bytes: int
+    sha256: str
+    modified_at: datetime
+
+
+@dataclass(frozen=True)
+class ObjectCreated:
+    """A new version of an object. Delivered at least once, in any order.
+
+    `version` identifies the content (sha256 locally, the S3 version id or etag on AWS). `sequencer`
+    orders the versions of one key: compared as text after the shorter is padded with zeros on the right.
+    """
+
+    ref: ObjectRef
+    size_bytes: int
+    version: str
+    sequencer: str
+
+
+def is_older(sequencer: str, than: str) -> bool:
+    """Whether an event with `sequencer` came before one with `than` (S3's rule for one key)."""
+    width = max(len(sequencer), len(than))
+    return sequencer.ljust(width, "0") < than.ljust(width, "0")
+
+
+def load_id(ref: ObjectRef, version: str) -> str:
+    """The id of the load of one content of one key: 32 hex digits, computed and never drawn."""
+    identity = "\x00".join((ref.bucket, ref.key, version))
+    return hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:32]

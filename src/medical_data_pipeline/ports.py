@@ -1,0 +1,235 @@
+"""The promises the stages rely on; `adapters/` keeps them, tests/contract checks every adapter against them."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import BinaryIO
+
+from medical_data_pipeline.model.load import Load, LoadState, Manifest, RowCounts
+from medical_data_pipeline.model.objects import ObjectHead, ObjectRef
+from medical_data_pipeline.model.query import (
+    Actor,
+    EngineStatement,
+    QueryStatus,
+    ResultFormat,
+    ResultPage,
+)
+from medical_data_pipeline.model.table import Table
+
+Clock = Callable[[], datetime]
+"""The time now, aware and in UTC."""
+
+
+@dataclass(frozen=True)
+class Checksums:
+    """What a sender says its bytes hash to, raw digests; None where it says nothing."""
+
+    md5: bytes | None = None
+    sha256: bytes | None = None
+
+
+class ObjectStore(ABC):
+    """Objects by key. Writes are whole or absent, and durable when the call returns."""
+
+    @abstractmethod
+    def put(self, ref: ObjectRef, chunks: Iterator[bytes], expected: Checksums = Checksums()) -> ObjectHead:  # noqa: B008 - frozen
+        """Store all of `chunks` or nothing, replacing what was at `ref`; durable on return.
+
+        Raises:
+            ChecksumMismatch: the bytes are not what `expected` says; nothing was changed.
+            InvalidObjectRef: this store cannot hold such a key.
+            StorageFull: there is no room; nothing was changed.
+            BackendUnavailable: the store did not answer; read back before assuming anything.
+        """
+
+    @abstractmethod
+    def open(self, ref: ObjectRef) -> AbstractContextManager[BinaryIO]:
+        """The object's bytes, seekable; they stay the same version even if `ref` is replaced meanwhile.
+
+        Raises:
+            ObjectNotFound: no such object.
+        """
+
+    @abstractmethod
+    def head(self, ref: ObjectRef) -> ObjectHead:
+        """What is known of the object.
+
+        Raises:
+            ObjectNotFound: no such object.
+        """
+
+    @abstractmethod
+    def list(self, bucket: str, prefix: str) -> Iterator[ObjectHead]:
+        """Every object whose key starts with `prefix`, in key order; unfinished writes are not there."""
+
+    @abstractmethod
+    def delete(self, ref: ObjectRef) -> None:
+        """Remove the object; one that is not there is no error."""
+
+
+@dataclass(frozen=True)
+class LoadFilter:
+    """Which loads to list; None means any. Newest first, at most `limit`, after `before` (a load's cursor)."""
+
+    table: str | None = None
+    state: LoadState | None = None
+    limit: int = 100
+    before: str | None = None
+
+
+class Ledger(ABC):
+    """The state of every load. Every change is durable when the call returns."""
+
+    @abstractmethod
+    def receive(self, load: Load) -> Load:
+        """Record a load in state RECEIVED; the same load id again changes nothing and returns what is there.
+
+        An older load of the same source that is not final yet, or a `load` older than one already known,
+        becomes SUPERSEDED in the same transaction (see `model.objects.is_older`). Content that was
+        superseded and comes again with a newer sequencer is RECEIVED again.
+        """
+
+    @abstractmethod
+    def advance(
+        self,
+        load_id: str,
+        to: LoadState,
+        *,
+        rows: RowCounts | None = None,
+        reason: str = "",
+        detail: str = "",
+        now: datetime,
+    ) -> bool:
+        """Move a load that is not final to `to`; false, changing nothing, if it is final already.
+
+        Raises:
+            LoadNotFound: no such load.
+        """
+
+    @abstractmethod
+    def find(self, load_id: str) -> Load:
+        """Raises: LoadNotFound."""
+
+    @abstractmethod
+    def latest(self, source: ObjectRef) -> Load | None:
+        """The load of `source` with the highest sequencer, or None."""
+
+    @abstractmethod
+    def list(self, wanted: LoadFilter) -> Sequence[Load]:
+        """Loads, newest first."""
+
+    @abstractmethod
+    def unfinished(self) -> Sequence[Load]:
+        """Every load in RECEIVED or CONVERTED, oldest first; what a restart has to finish."""
+
+    @abstractmethod
+    def next_sequencer(self) -> str:
+        """A sequencer greater than every one given before, also across restarts."""
+
+
+@dataclass(frozen=True)
+class CommitOutcome:
+    """What became of each load of a batch: its rows are in (now or before), or a newer one took its place."""
+
+    committed: tuple[str, ...]
+    superseded: tuple[str, ...]
+
+
+class TableCatalog(ABC):
+    """Tables as readers see them. A commit is atomic for one table: all of a batch, or none of it."""
+
+    @abstractmethod
+    def find(self, table: str) -> Table:
+        """The table as it is now.
+
+        Raises:
+            TableNotFound: no such table.
+        """
+
+    @abstractmethod
+    def list(self) -> Sequence[str]:
+        """The names of all tables, sorted, quarantine tables included."""
+
+    @abstractmethod
+    def commit(self, table: str, manifests: Sequence[Manifest]) -> CommitOutcome:
+        """Make the loads visible in one snapshot, replacing older loads of the same sources.
+
+        Creates the table if it is not there and evolves its schema by name. A load that is already in
+        changes nothing; so a call may be repeated after any failure.
+
+        Raises:
+            SchemaConflict: a column cannot become the table's type; nothing was changed.
+            CommitConflict: another writer was faster too often; nothing was changed.
+            BackendUnavailable: the outcome is unknown; call again, never clean up.
+        """
+
+    @abstractmethod
+    def read_location(self, table: str, snapshot_id: int | None = None) -> str:
+        """Where an engine reads the table's current metadata.
+
+        Raises:
+            TableNotFound: no such table, or no such snapshot of it.
+        """
+
+    @abstractmethod
+    def drop(self, table: str) -> None:
+        """Forget the table and its metadata; one that is not there is no error. Only `rebuild` calls it."""
+
+
+class QueryEngine(ABC):
+    """Runs checked statements and keeps their results for a while."""
+
+    @abstractmethod
+    def start(self, query_id: str, statement: EngineStatement) -> None:
+        """Begin to run; returns at once. The same id again does nothing.
+
+        Raises:
+            LimitExceeded: too many queries are running.
+            BackendUnavailable: the engine does not answer, or is draining.
+        """
+
+    @abstractmethod
+    def status(self, query_id: str, wait_s: float = 0.0) -> QueryStatus:
+        """How far the query is, after waiting at most `wait_s` for it to end.
+
+        Raises:
+            QueryNotFound: no such query, or its result has expired.
+        """
+
+    @abstractmethod
+    def page(self, query_id: str, offset: int, max_rows: int) -> ResultPage:
+        """Rows of a query that succeeded.
+
+        Raises:
+            QueryNotFound: no such query, or its result has expired.
+        """
+
+    @abstractmethod
+    def export(self, query_id: str, wanted: ResultFormat) -> Iterator[bytes]:
+        """The whole result as a file.
+
+        Raises:
+            QueryNotFound: no such query, or its result has expired.
+        """
+
+    @abstractmethod
+    def cancel(self, query_id: str) -> None:
+        """Stop the query if it still runs; its process is gone within two seconds."""
+
+
+@dataclass(frozen=True)
+class TableAccess:
+    """What an actor may see of one table: these columns, of which `hidden_columns` only when named."""
+
+    columns: tuple[str, ...]
+    hidden_columns: frozenset[str] = frozenset()
+
+
+class AccessPolicy(ABC):
+    """Who may see what. Asked for every table of every query, before anything runs."""
+
+    @abstractmethod
+    def access(self, actor: Actor, table: Table) -> TableAccess | None:
+        """What `actor` may see of `table`; None when it does not exist for them."""
