@@ -1,4 +1,4 @@
-"""The promises the stages rely on; `adapters/` keeps them, tests/contract checks every adapter against them."""
+"""The promises the stages rely on: `adapters/` keeps them, tests/contract checks every adapter."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -34,7 +34,7 @@ class ObjectStore(ABC):
     """Objects by key. Writes are whole or absent, and durable when the call returns."""
 
     @abstractmethod
-    def put(self, ref: ObjectRef, chunks: Iterator[bytes], expected: Checksums = Checksums()) -> ObjectHead:  # noqa: B008 - frozen
+    def put(self, ref: ObjectRef, chunks: Iterator[bytes], expected: Checksums = Checksums()) -> ObjectHead:
         """Store all of `chunks` or nothing, replacing what was at `ref`; durable on return.
 
         Raises:
@@ -71,7 +71,7 @@ class ObjectStore(ABC):
 
 @dataclass(frozen=True)
 class LoadFilter:
-    """Which loads to list; None means any. Newest first, at most `limit`, after `before` (a load's cursor)."""
+    """Which loads to list; None means any. Newest first, at most `limit`, older than load `before`."""
 
     table: str | None = None
     state: LoadState | None = None
@@ -92,7 +92,7 @@ class Ledger(ABC):
         """
 
     @abstractmethod
-    def advance(
+    def advance(  # noqa: PLR0913 - one atomic change, all of it named
         self,
         load_id: str,
         to: LoadState,
@@ -186,6 +186,7 @@ class QueryEngine(ABC):
         """Begin to run; returns at once. The same id again does nothing.
 
         Raises:
+            QueryRejected: the engine has no faithful translation of the statement.
             LimitExceeded: too many queries are running.
             BackendUnavailable: the engine does not answer, or is draining.
         """

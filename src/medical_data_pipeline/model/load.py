@@ -92,7 +92,7 @@ class Manifest:
 
 @dataclass(frozen=True)
 class ColumnReceipt:
-    """What became of one column and why. `normal_form` says how a typed value is written, if not as it came."""
+    """What became of one column and why. `normal_form`: how a typed value reads, if not as it came."""
 
     name: str
     header: str

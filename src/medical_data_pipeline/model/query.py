@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from medical_data_pipeline.model.table import Column
+
 Scalar = str | int | float | bool | None
 
 
@@ -25,15 +27,30 @@ class QueryRequest:
 
 
 @dataclass(frozen=True)
+class EngineTable:
+    """One table a statement reads. `reference` is the identifier that stands for it in the SQL.
+
+    `columns` are all columns of the table (what an actor may see was decided before, in the SQL itself);
+    `location` is where the engine reads it, `snapshot_id` the state to read, or None for the newest.
+    """
+
+    reference: str
+    columns: tuple[Column, ...]
+    location: str
+    snapshot_id: int | None = None
+
+
+@dataclass(frozen=True)
 class EngineStatement:
-    """SQL in the engine's own dialect, regenerated from the checked tree; never a user's text.
+    """Checked SQL: Athena's dialect, regenerated from the tree the guard approved; never a user's text.
 
     `column_names` are the result's column names as Athena gives them, in order.
     """
 
     sql: str
+    tables: tuple[EngineTable, ...]
+    column_names: tuple[str, ...]
     parameters: tuple[Scalar, ...] = ()
-    column_names: tuple[str, ...] = ()
 
 
 class QueryState(StrEnum):
