@@ -1,5 +1,6 @@
 """Tables: columns, their types, what they mean, and where a table's snapshots stand."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -57,6 +58,38 @@ TIMESTAMP_TZ = ColumnType(Kind.TIMESTAMP_TZ)
 
 def decimal(precision: int, scale: int) -> ColumnType:
     return ColumnType(Kind.DECIMAL, precision, scale)
+
+
+_WRITTEN_DECIMAL = re.compile(r"(?:decimal|numeric) ?\( ?(\d{1,4}) ?(?:, ?(\d{1,4}) ?)?\)")
+_WRITTEN_TYPES = {
+    "varchar": TEXT,
+    "string": TEXT,
+    "text": TEXT,
+    "boolean": BOOLEAN,
+    "bigint": BIGINT,
+    "double": DOUBLE,
+    "date": DATE,
+    "timestamp": TIMESTAMP,
+    "timestamp(6)": TIMESTAMP,
+    "timestamp with time zone": TIMESTAMP_TZ,
+    "timestamp(6) with time zone": TIMESTAMP_TZ,
+}
+
+
+def parse_type(text: str) -> ColumnType:
+    """The type written as in Athena's SQL, what `str` of a type gives included.
+
+    Raises:
+        ValueError: `text` is not a type a column can have.
+    """
+    written = " ".join(text.lower().split())
+    if written in _WRITTEN_TYPES:
+        return _WRITTEN_TYPES[written]
+    if found := _WRITTEN_DECIMAL.fullmatch(written):
+        return decimal(int(found[1]), int(found[2] or 0))
+    raise ValueError(
+        "a type is varchar, boolean, bigint, double, decimal(p,s), date, timestamp or timestamp with time zone"
+    )
 
 
 class PhiClass(StrEnum):
