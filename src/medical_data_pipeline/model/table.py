@@ -88,7 +88,8 @@ def parse_type(text: str) -> ColumnType:
     if found := _WRITTEN_DECIMAL.fullmatch(written):
         return decimal(int(found[1]), int(found[2] or 0))
     raise ValueError(
-        "a type is varchar, boolean, bigint, double, decimal(p,s), date, timestamp or timestamp with time zone"
+        "a type is varchar, boolean, bigint, double, decimal(p,s), date, timestamp "
+        "or timestamp with time zone"
     )
 
 
