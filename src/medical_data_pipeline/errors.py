@@ -5,6 +5,7 @@
     │   ├── InvalidObjectRef       a key that is empty, too long, or escapes its prefix
     │   ├── InvalidRequest         a parameter, token or name that is not of its form
     │   ├── FileRefused            a file that cannot be loaded as a whole; `reason` is the stable code
+    │   │   ├── EncodingMismatch   bytes that the chosen encoding does not have; choose another
     │   │   └── SchemaConflict     a file that contradicts its dataset's contract
     │   ├── QueryRejected          SQL that may not or cannot run; `reason` is the stable code
     │   ├── ObjectNotFound  TableNotFound  LoadNotFound  QueryNotFound
@@ -64,6 +65,14 @@ class FileRefused(InputError):
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class EncodingMismatch(FileRefused):
+    """Bytes that the chosen encoding does not have. `sample` is some of them (PHI: never in a message)."""
+
+    def __init__(self, sample: bytes) -> None:
+        super().__init__("BAD_ENCODING", "the file has bytes that its encoding does not have")
+        self.sample = sample
 
 
 class SchemaConflict(FileRefused):

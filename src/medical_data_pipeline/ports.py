@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO
 
+from medical_data_pipeline.model.conversion import Profile, ReadPlan, Sample, WritePlan, WriteReport
 from medical_data_pipeline.model.load import Load, LoadState, Manifest, RowCounts
 from medical_data_pipeline.model.objects import ObjectHead, ObjectRef
 from medical_data_pipeline.model.query import (
@@ -62,11 +63,52 @@ class ObjectStore(ABC):
 
     @abstractmethod
     def list(self, bucket: str, prefix: str) -> Iterator[ObjectHead]:
-        """Every object whose key starts with `prefix`, in key order; unfinished writes are not there."""
+        """Every object whose key starts with `prefix`, in key order; unfinished writes are not there.
+
+        `sha256` is "" where the store would have to read the bytes to know it; `head` always knows.
+        """
 
     @abstractmethod
     def delete(self, ref: ObjectRef) -> None:
         """Remove the object; one that is not there is no error."""
+
+
+class ConversionSession(ABC):
+    """One file being converted: sampled, then profiled whole, then written by the plan made of its facts."""
+
+    @abstractmethod
+    def sample(self) -> Sample:
+        """The start of the file.
+
+        Raises:
+            FileRefused: BAD_GZIP and its like, DECOMPRESSION_LIMIT, ZIP_MEMBERS: the packing is broken.
+        """
+
+    @abstractmethod
+    def profile(self, plan: ReadPlan) -> Profile:
+        """The facts of every row of the file.
+
+        Raises:
+            EncodingMismatch: bytes that the plan's encoding does not have.
+            FileRefused: the packing turns out to be broken.
+        """
+
+    @abstractmethod
+    def write(self, read: ReadPlan, plan: WritePlan) -> WriteReport:
+        """Write the Parquet files of a file that was profiled with `read`; a second call replaces them.
+
+        Raises:
+            FileRefused: TOO_MANY_BAD_ROWS; no file is left.
+            StorageFull: no file is left.
+        """
+
+
+class ConversionEngine(ABC):
+    """Turns CSV into Parquet by plan. Reports facts and decides nothing."""
+
+    @abstractmethod
+    def open(self, content: BinaryIO) -> AbstractContextManager[ConversionSession]:
+        """Begin with a file whose bytes `content` gives, seekable, from its start."""
 
 
 @dataclass(frozen=True)
@@ -79,17 +121,34 @@ class LoadFilter:
     before: str | None = None
 
 
+@dataclass(frozen=True)
+class Step:
+    """One `Ledger.advance`."""
+
+    load_id: str
+    to: LoadState
+    now: datetime
+    rows: RowCounts | None = None
+    reason: str = ""
+    detail: str = ""
+
+
 class Ledger(ABC):
     """The state of every load. Every change is durable when the call returns."""
 
     @abstractmethod
     def receive(self, load: Load) -> Load:
-        """Record a load in state RECEIVED; the same load id again changes nothing and returns what is there.
+        """Record a load in state RECEIVED and return what is recorded; the same event again changes nothing.
 
         An older load of the same source that is not final yet, or a `load` older than one already known,
-        becomes SUPERSEDED in the same transaction (see `model.objects.is_older`). Content that was
-        superseded and comes again with a newer sequencer is RECEIVED again.
+        becomes SUPERSEDED in the same transaction. Known content with a newer sequencer is RECEIVED again
+        if it was superseded, refused or failed, or if other content came between; otherwise only its
+        sequencer moves on (`model.arrival.decide_arrival`).
         """
+
+    def receive_many(self, loads: Sequence[Load]) -> Sequence[Load]:
+        """`receive` for each in order; a ledger may make them durable together."""
+        return [self.receive(load) for load in loads]
 
     @abstractmethod
     def advance(  # noqa: PLR0913 - one atomic change, all of it named
@@ -104,9 +163,20 @@ class Ledger(ABC):
     ) -> bool:
         """Move a load that is not final to `to`; false, changing nothing, if it is final already.
 
+        To move a load to RECEIVED is to begin another attempt, and counts as one.
+
         Raises:
             LoadNotFound: no such load.
         """
+
+    def advance_many(self, steps: Sequence[Step]) -> Sequence[bool]:
+        """`advance` for each in order; a ledger may make them durable together."""
+        return [
+            self.advance(
+                step.load_id, step.to, rows=step.rows, reason=step.reason, detail=step.detail, now=step.now
+            )
+            for step in steps
+        ]
 
     @abstractmethod
     def find(self, load_id: str) -> Load:

@@ -28,7 +28,20 @@ SPECIAL_FORMS = frozenset(
 )
 # Functions whose names are keywords to sqlglot.
 KEYWORD_FUNCTIONS = frozenset(
-    ("replace", "filter", "date", "truncate", "format", "reverse", "log", "all", "row", "insert", "left", "right")
+    (
+        "replace",
+        "filter",
+        "date",
+        "truncate",
+        "format",
+        "reverse",
+        "log",
+        "all",
+        "row",
+        "insert",
+        "left",
+        "right",
+    )
 )
 LITERAL_TYPES = frozenset(
     (
@@ -121,7 +134,10 @@ def _call(token: Token, following: list[TokenType], before: Token | None) -> Tok
         return token
     if name == "all" and before is not None and before.token_type in SET_OPERATORS:
         return token
-    is_keyword = name in KEYWORD_FUNCTIONS and token.token_type not in (TokenType.IDENTIFIER, TokenType.STRUCT)
+    is_keyword = name in KEYWORD_FUNCTIONS and token.token_type not in (
+        TokenType.IDENTIFIER,
+        TokenType.STRUCT,
+    )
     return _token(TokenType.VAR, CALL_MARK + token.text, token) if is_named or is_keyword else token
 
 

@@ -1,0 +1,115 @@
+"""Which encoding a file's bytes are in, and whether they are text at all."""
+
+import codecs
+
+from charset_normalizer import from_bytes
+
+from medical_data_pipeline.errors import FileRefused
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_FOREIGN_FILES = (
+    (b"%PDF-", "a PDF"),
+    (b"\x89PNG", "a PNG image"),
+    (b"PAR1", "a Parquet file"),
+    (b"SQLite format 3", "an SQLite database"),
+    (b"\xd0\xcf\x11\xe0", "an old Office document"),
+    (b"\x7fELF", "a program"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"ORC", "an ORC file"),
+    (b"Obj\x01", "an Avro file"),
+    (b"ARROW1", "an Arrow file"),
+)
+# Tab, line feed, form feed, carriage return and the separators some systems delimit fields with.
+_TEXT_CONTROLS = frozenset(b"\t\n\x0b\x0c\r\x1a\x1b\x1c\x1d\x1e\x1f")
+# Legacy encodings of Western text differ in so few letters that statistics cannot tell them apart; what
+# Windows writes is the best guess by far.
+_WESTERN = frozenset(
+    {"cp1252", "latin_1", "iso8859_15", "cp850", "cp858", "cp437", "mac_roman", "cp1140", "cp500"}
+)
+
+
+def bom_length(sample: bytes) -> int:
+    return next((len(bom) for bom, _ in _BOMS if sample.startswith(bom)), 0)
+
+
+def detect_encoding(sample: bytes) -> str:
+    """The encoding of the start of a file; "utf-8" also where only ASCII has been seen so far.
+
+    Raises:
+        FileRefused: BINARY_FILE, the bytes are not text.
+    """
+    for bom, encoding in _BOMS:
+        if sample.startswith(bom):
+            return encoding
+    wide = _utf16_without_bom(sample)
+    if wide:
+        return wide
+    require_text(sample)
+    return "utf-8" if _is_utf8(sample) else detect_legacy(sample)
+
+
+def require_text(sample: bytes) -> None:
+    """Raises: FileRefused: BINARY_FILE."""
+    for magic, what in _FOREIGN_FILES:
+        if sample.startswith(magic):
+            raise FileRefused("BINARY_FILE", f"this is {what}, not a CSV file")
+    controls = sum(count for byte, count in _byte_counts(sample) if byte < 32 and byte not in _TEXT_CONTROLS)
+    if controls > max(1, len(sample) // 200):
+        raise FileRefused("BINARY_FILE", "the bytes are not text: too many control characters")
+
+
+def _byte_counts(sample: bytes) -> list[tuple[int, int]]:
+    return [(byte, sample.count(byte)) for byte in range(32)]
+
+
+def _is_utf8(sample: bytes) -> bool:
+    """Whether the sample is UTF-8; a character cut in two at its end is no objection."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(sample, final=False)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _utf16_without_bom(sample: bytes) -> str:
+    head = sample[:4096]
+    if len(head) < 4:
+        return ""
+    even, odd = head[0::2].count(0) / len(head[0::2]), head[1::2].count(0) / len(head[1::2])
+    if odd > 0.7 and even < 0.05:
+        return "utf-16-le"
+    if even > 0.7 and odd < 0.05:
+        return "utf-16-be"
+    return ""
+
+
+def detect_legacy(sample: bytes) -> str:
+    """The one-byte or Asian encoding of bytes that are not UTF-8."""
+    lines = [line for line in sample.splitlines() if not line.isascii()][:2000]
+    best = from_bytes(b"\n".join(lines)).best() if lines else None
+    guess = best.encoding if best is not None else "cp1252"
+    if guess in _WESTERN or guess in ("ascii", "utf_8") or not _has_many_foreign_letters(lines):
+        guess = "cp1252"
+    if guess == "cp1252" and not decodes(sample, "cp1252"):
+        return "latin-1"
+    return guess
+
+
+def _has_many_foreign_letters(lines: list[bytes]) -> bool:
+    """Whether non-ASCII bytes are the rule, as in Greek or Japanese, and not the odd accent."""
+    text = b"".join(lines)
+    return bool(text) and sum(byte > 127 for byte in text) > 0.25 * len(text)
+
+
+def decodes(sample: bytes, encoding: str) -> bool:
+    try:
+        codecs.getincrementaldecoder(encoding)().decode(sample, final=False)
+    except UnicodeDecodeError:
+        return False
+    return True

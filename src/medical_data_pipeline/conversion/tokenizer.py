@@ -1,0 +1,103 @@
+"""Text into records and fields, by the same rules as the engine's parser, for samples and single rows."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from medical_data_pipeline.model.dialect import Dialect
+
+
+@dataclass(frozen=True)
+class Field:
+    """One cell's text. An unquoted empty cell is null; a quoted empty one is the empty string.
+
+    `has_tail` when text follows the closing quote, which well-written files do not have.
+    """
+
+    text: str
+    is_quoted: bool
+    has_tail: bool = False
+
+    @property
+    def is_null(self) -> bool:
+        return not self.text and not self.is_quoted
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record. `line` is its first physical line, from 0; `is_open` when a quote in it never closes."""
+
+    fields: tuple[Field, ...]
+    line: int
+    is_open: bool = False
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        return tuple(field.text for field in self.fields)
+
+    @property
+    def is_blank(self) -> bool:
+        return len(self.fields) == 1 and self.fields[0].is_null
+
+
+@lru_cache(maxsize=64)
+def _field_pattern(delimiter: str, quote: str, escape: str) -> re.Pattern[str]:
+    stop = re.escape(delimiter) + r"\r\n"
+    plain = rf"(?:[^{stop}{re.escape(escape)}]|{re.escape(escape)}[\s\S])*" if escape else f"[^{stop}]*"
+    end = rf"({re.escape(delimiter)}|\r\n|\r|\n|\Z)"
+    if not quote:
+        return re.compile(f"()()(){plain}{end}")
+    q = re.escape(quote)
+    inner = (
+        rf"(?:[^{q}{re.escape(escape)}]|{q}{q}|{re.escape(escape)}[\s\S])*"
+        if escape
+        else f"(?:[^{q}]|{q}{q})*"
+    )
+    # A quoted field may go on unquoted after its closing quote; one that never closes runs to the end.
+    return re.compile(f"(?:({q})({inner})({q}|\\Z)({plain})|({plain})){end}")
+
+
+def tokenize(text: str, dialect: Dialect, max_records: int = 1 << 62) -> list[Record]:
+    """All records of `text`, blank lines among them as one null field."""
+    match_field = _field_pattern(dialect.delimiter, dialect.quote, dialect.escape).match
+    records: list[Record] = []
+    fields: list[Field] = []
+    position, line, first_line, is_open = 0, 0, 0, False
+    while position < len(text) or fields:
+        match = match_field(text, position)
+        if match is None:  # pragma: no cover - the pattern accepts every text
+            raise AssertionError("the field pattern must match everywhere")
+        field, never_closed = _field_of(match, dialect)
+        is_open |= never_closed
+        fields.append(field)
+        line += _line_ends(match.group(0))
+        position = match.end()
+        if match.group(match.re.groups) == dialect.delimiter:
+            continue
+        records.append(Record(tuple(fields), first_line, is_open))
+        fields, first_line, is_open = [], line, False
+        if len(records) >= max_records:
+            break
+    return records
+
+
+def _field_of(match: re.Match[str], dialect: Dialect) -> tuple[Field, bool]:
+    if not dialect.quote:
+        return Field(_unescaped(match.group(0)[: match.start(4) - match.start()], dialect), False), False
+    opening, inner, closing, rest, plain, _ = match.groups()
+    if opening is None:
+        return Field(_unescaped(plain, dialect), False), False
+    text = inner.replace(dialect.quote * 2, dialect.quote)
+    return Field(_unescaped(text + rest, dialect), True, bool(rest)), not closing
+
+
+def _unescaped(text: str, dialect: Dialect) -> str:
+    if not dialect.escape or dialect.escape not in text:
+        return text
+    return re.sub(re.escape(dialect.escape) + r"([\s\S])", r"\1", text)
+
+
+def _line_ends(text: str) -> int:
+    if "\r" not in text:
+        return text.count("\n")
+    return text.count("\n") + text.count("\r") - text.count("\r\n")

@@ -1,0 +1,173 @@
+"""The form of a cell: what its shape (digits as 9) could be read as, without looking at its value."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+
+
+class FormKind(StrEnum):
+    """The families of forms; a column is typed only if all its cells are of one."""
+
+    INTEGER = "integer"
+    DECIMAL = "decimal"
+    EXPONENT = "exponent"
+    THOUSANDS = "thousands"
+    BOOLEAN = "boolean"
+    MOMENT = "moment"
+    TOKEN = "token"  # noqa: S105 - a null token, no secret
+    TEXT = "text"
+
+
+# What programs write for "nothing". Null only where the rest of the column is not text: in a text column
+# NA is Namibia and Null a surname.
+NULL_TOKENS = frozenset(
+    {
+        "NA",
+        "N/A",
+        "n/a",
+        "#N/A",
+        "NULL",
+        "Null",
+        "null",
+        "None",
+        "none",
+        "NONE",
+        "NaN",
+        "nan",
+        "NAN",
+        "\\N",
+        ".",
+    }
+)
+BOOLEAN_WORDS = {"true": ("true", "false"), "True": ("True", "False"), "TRUE": ("TRUE", "FALSE")}
+_BOOLEAN_STYLE = {word: style for style, words in BOOLEAN_WORDS.items() for word in words}
+
+
+@dataclass(frozen=True)
+class Form:
+    """One form. Which fields mean something depends on `kind`.
+
+    Numbers: `digits` before the point and `scale` after it; `mark` is the decimal mark. Moments: `order` is
+    "ymd", "dmy/mdy" (the shape cannot tell) or "mon" (a month's name); `has_time`, `has_meridiem`, `zone`
+    ("", "Z" or "offset"), and `scale` the digits of a second's fraction. Booleans: `mark` is the style.
+    """
+
+    kind: FormKind
+    digits: int = 0
+    scale: int = 0
+    mark: str = ""
+    has_leading_zero: bool = False
+    has_trailing_zero: bool = False
+    is_negative_zero: bool = False
+    is_signed_exponent: bool = False
+    order: str = ""
+    has_time: bool = False
+    has_meridiem: bool = False
+    zone: str = ""
+
+
+TEXT_FORM = Form(FormKind.TEXT)
+TOKEN_FORM = Form(FormKind.TOKEN)
+
+# In a shape every digit is 9, but for a first digit that is a leading zero and a last digit that is a zero
+# (both 0), and the minus of a negative zero is ~.
+_INTEGER = re.compile(r"([-~]?)([09]+)")
+_DECIMAL = re.compile(r"([-~]?)([09]*)([.,])([09]+)")
+_EXPONENT = re.compile(r"([-~]?)([09]+)(\.[09]*)?[eE]([-+]?)[09]+")
+_THOUSANDS = re.compile(r"[-~]?[09]{1,3}(?:,[09]{3})+(?:\.[09]+)?")
+_D = "[09]"
+_TIME = (
+    rf"(?P<time>[T ]{_D}{{1,2}}:{_D}{{2}}(?::{_D}{{2}}(?:\.(?P<fraction>{_D}+))?)?"
+    rf"(?P<meridiem> ?[AaPp]\.?[Mm]\.?)?(?P<zone> ?Z| ?[-+]{_D}{{2}}:?{_D}{{2}})?)?"
+)
+_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+_MONTH = "(?i:" + "|".join(_MONTHS) + ")[A-Za-z]{0,6}"
+_MOMENTS = (
+    (
+        "ymd",
+        re.compile(
+            rf"{_D}{{4}}(?:-{_D}{{2}}-{_D}{{2}}|/{_D}{{1,2}}/{_D}{{1,2}}|\.{_D}{{1,2}}\.{_D}{{1,2}}){_TIME}"
+        ),
+    ),
+    ("dmy/mdy", re.compile(rf"{_D}{{1,2}}(?P<sep>[-/.]){_D}{{1,2}}(?P=sep){_D}{{4}}{_TIME}")),
+    ("mon", re.compile(rf"(?:{_D}{{1,2}}[- ]{_MONTH}[- ]{_D}{{4}}|{_MONTH} {_D}{{1,2}},? {_D}{{4}}){_TIME}")),
+)
+
+
+@lru_cache(maxsize=65536)
+def classify(shape: str) -> Form:
+    """The form of every cell of this shape."""
+    if shape in NULL_TOKENS:
+        return TOKEN_FORM
+    if shape in _BOOLEAN_STYLE:
+        return Form(FormKind.BOOLEAN, mark=_BOOLEAN_STYLE[shape])
+    return _number(shape) or _moment(shape) or TEXT_FORM
+
+
+def _number(shape: str) -> Form | None:
+    if match := _INTEGER.fullmatch(shape):
+        sign, digits = match.groups()
+        return Form(
+            FormKind.INTEGER,
+            digits=len(digits),
+            has_leading_zero=_has_leading_zero(digits),
+            is_negative_zero=sign == "~",
+        )
+    if _THOUSANDS.fullmatch(shape) and not _DECIMAL.fullmatch(shape):
+        return Form(FormKind.THOUSANDS)
+    if match := _DECIMAL.fullmatch(shape):
+        sign, digits, mark, fraction = match.groups()
+        return Form(
+            FormKind.DECIMAL,
+            digits=len(digits),
+            scale=len(fraction),
+            mark=mark,
+            has_leading_zero=_has_leading_zero(digits),
+            has_trailing_zero=fraction.endswith("0"),
+            is_negative_zero=sign == "~",
+        )
+    if match := _EXPONENT.fullmatch(shape):
+        _, digits, fraction, exponent_sign = match.groups()
+        # 12E4 is how some laboratories write a specimen number; a calculated number has a point or a sign.
+        is_calculated = bool(fraction) or bool(exponent_sign)
+        return Form(
+            FormKind.EXPONENT,
+            digits=len(digits),
+            has_leading_zero=_has_leading_zero(digits),
+            is_signed_exponent=is_calculated,
+        )
+    return None
+
+
+def _has_leading_zero(digits: str) -> bool:
+    return len(digits) > 1 and digits[0] == "0"
+
+
+def _moment(shape: str) -> Form | None:
+    for order, pattern in _MOMENTS:
+        if match := pattern.fullmatch(shape):
+            zone = (match["zone"] or "").strip()
+            return Form(
+                FormKind.MOMENT,
+                scale=len(match["fraction"] or ""),
+                order=order,
+                has_time=match["time"] is not None,
+                has_meridiem=match["meridiem"] is not None,
+                zone="Z" if zone == "Z" else "offset" if zone else "",
+            )
+    return None
+
+
+def shape_of(text: str) -> str:
+    """The shape of one cell; the engine does the same for a whole column at once."""
+    digits = text.lstrip("-")
+    shape = "".join("9" if "0" <= char <= "9" else char for char in text)
+    sign = len(text) - len(digits)
+    if sign == 1 and digits[:1].isdigit() and not any(char in "123456789" for char in digits):
+        shape = "~" + shape[1:]
+    if sign <= 1 and digits[:1] == "0" and "0" <= digits[1:2] <= "9":
+        shape = shape[:sign] + "0" + shape[sign + 1 :]
+    if text.endswith("0"):
+        shape = shape[:-1] + "0"
+    return shape

@@ -1,0 +1,47 @@
+"""A receipt as JSON: what the uploader reads, beside the data and over HTTP."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from medical_data_pipeline.errors import InvalidRequest
+from medical_data_pipeline.model.load import ColumnReceipt, Receipt, RowCounts
+
+FORMAT_VERSION = 1
+
+
+def receipt_document(receipt: Receipt) -> dict[str, Any]:
+    """The receipt as plain values; every mapping is a copy."""
+    plain = asdict(receipt)
+    plain["columns"] = [dict(column) for column in plain["columns"]]
+    for name in ("new_columns", "missing_columns", "left_out_columns", "warnings"):
+        plain[name] = list(plain[name])
+    return {"format_version": FORMAT_VERSION, **plain}
+
+
+def receipt_to_json(receipt: Receipt) -> bytes:
+    return json.dumps(receipt_document(receipt), separators=(",", ":")).encode("ascii")
+
+
+def parse_receipt(content: bytes) -> Receipt:
+    """Raises: InvalidRequest, if `content` is not a receipt this version can read."""
+    try:
+        document = json.loads(content)
+        if document.pop("format_version") != FORMAT_VERSION:
+            raise InvalidRequest("a receipt of a format this version cannot read")
+        return _receipt(document)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        # The library's message would quote what it read.
+        raise InvalidRequest("not a receipt") from None
+
+
+def _receipt(document: Mapping[str, Any]) -> Receipt:
+    parsed = {
+        **document,
+        "columns": tuple(ColumnReceipt(**column) for column in document["columns"]),
+        "rows": RowCounts(**document["rows"]),
+    }
+    for name in ("new_columns", "missing_columns", "left_out_columns", "warnings"):
+        parsed[name] = tuple(document[name])
+    return Receipt(**parsed)
