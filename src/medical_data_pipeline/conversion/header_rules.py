@@ -23,7 +23,7 @@ class HeaderRule:
 
 
 def rules(table: str) -> tuple[HeaderRule, ...]:
-    """One rule a line: tag, PHI class, `text` or `-`, word sets parted by `|`, then `!` and what forbids it."""
+    """One rule a line: tag, PHI class, `text` or `-`, word sets parted by `|`, after `!` what forbids it."""
     return tuple(_rule(line) for line in table.splitlines() if line.strip())
 
 
@@ -43,18 +43,20 @@ IDENTIFIERS = rules(
     """
     ssn              SSN            text  ssn | social security | social number | securite sociale
     nhs_number       RECORD_NUMBER  text  nhs number | nhs | chi number
-    national_id      SSN            text  national id | national number | tax id | tin | codice fiscale
+    national_id      SSN            text  national id | national number | tax id | tin
     email            EMAIL          -     email | e mail | mail ! order
     mac_address      DEVICE         text  mac address | mac
     ip_address       IP_ADDRESS     -     ip address | ip | ipv 4 | ipv 6
     url              URL            -     url | uri | website | web address | hyperlink
     fax              PHONE          text  fax
     phone            PHONE          text  phone | telephone | mobile | cell number | pager | phones
-    device_id        DEVICE         -     udi | serial number | serial | device id | device identifier | implant id
+    device_id        DEVICE         -     udi | serial | device id | device identifier | implant id
     birth_year       BIRTH_DATE     -     birth year
     birth_place      GEOGRAPHIC     -     birth place | birth city | birth country | birthplace
-    age              AGE            -     age | ages | since birth ! gestational bone
-    birth_date       BIRTH_DATE     -     birth ! weight length order type height name outcome
+    age              AGE            -     age | ages | age years | age months | age days
+    age              AGE            -     age category | since birth ! bone
+    birth_date       BIRTH_DATE     -     birth | birth date | birth time | birth day ! weight length name
+    birth_date       BIRTH_DATE     -     birth month | birth datetime | birth timestamp
     death_date       DATE           -     death date | deceased date | death time | death datetime
     zip              ZIP            text  zip | postal | eircode
     dicom_uid        OTHER_ID       -     series uid | instance uid | study uid
@@ -66,8 +68,9 @@ IDENTIFIERS = rules(
     licence_number   LICENCE_NUMBER text  licence | certificate number
     biometric        OTHER_ID       -     fingerprint | biometric | photo | retina scan | voiceprint
     concept_id       NONE           -     concept id
-    category_id      NONE           -     type id | status id | class id | category id | department id | test id
-    category_id      NONE           -     item id | unit id | drug id | product id | schedule id | version id
+    category_id      NONE           -     type id | status id | class id | category id | department id
+    category_id      NONE           -     test id | item id | unit id | drug id | product id
+    category_id      NONE           -     schedule id | version id
     payer            NONE           -     payer id | payer
     mrn              RECORD_NUMBER  text  mrn | medical record | empi | mpi | chart number | historia clinica
     mrn              RECORD_NUMBER  text  hospital number | health record
@@ -87,9 +90,9 @@ IDENTIFIERS = rules(
     facility_id      PROVIDER       -     site id | clinic id
     patient_id       RECORD_NUMBER  -     patient id | patient number | patient key | patient identifier
     patient_id       RECORD_NUMBER  -     person id | subject id | participant id | client id | resident id
-    encounter_id     OTHER_ID       -     encounter id | encounter number | visit id | visit number | hadm id
-    encounter_id     OTHER_ID       -     stay id | admission id | admission number | episode id | case id
-    encounter_id     OTHER_ID       -     case number | csn | fin | appointment id
+    encounter_id     OTHER_ID       -     encounter id | encounter number | visit id | visit number
+    encounter_id     OTHER_ID       -     hadm id | stay id | admission id | admission number
+    encounter_id     OTHER_ID       -     episode id | case id | case number | csn | fin | appointment id
     order_id         OTHER_ID       -     order id | order number | accession | specimen id | sample id
     latitude         GEOGRAPHIC     -     latitude
     longitude        GEOGRAPHIC     -     longitude | gps | coordinates | geolocation | geocode
@@ -97,14 +100,14 @@ IDENTIFIERS = rules(
     address          GEOGRAPHIC     -     address | street | house number | apartment | apt | residence
     city             GEOGRAPHIC     -     city | town | village | municipality | suburb | hometown
     county           GEOGRAPHIC     -     county | district | parish | borough | precinct | neighborhood
-    location         GEOGRAPHIC     -     region | location | room | bed | area code ! admission discharge body
+    location         GEOGRAPHIC     -     region | location | room | bed ! admission discharge body
     user_id          PROVIDER       -     user id | user name | user | username | login
     """
 )
 
 NAMES = rules(
     """
-    first_name   NAME  -  first name | given name | given | preferred name | nickname | nick name
+    first_name   NAME  -  first name | given name | preferred name | nickname | nick name
     last_name    NAME  -  last name | family name | second name
     middle_name  NAME  -  middle name | middle initial | initials | patronymic
     maiden_name  NAME  -  maiden | birth name | previous name
@@ -118,8 +121,8 @@ NAMES = rules(
 # Read as a name only when they are the whole header.
 BARE_NAMES = _words(
     """
-    client contact customer father first fullname guarantor guardian kin last maiden middle mother parent
-    person prefix relative spouse suffix who
+    given client contact customer father first fullname guarantor guardian kin last maiden middle mother
+    parent person prefix relative spouse suffix who
     """
 )
 PROVIDERS = _words(
@@ -151,7 +154,7 @@ FREE_TEXT = _words(
 )
 DATE_HEADS = _words(
     """
-    date dates datetime day month quarter timestamp week
+    time year date dates datetime day month quarter timestamp week
     """
 )
 MEASURES = _words(
@@ -159,7 +162,7 @@ MEASURES = _words(
     adjustment adjustments amount average avg balance bmi copay cost costs count counts coverage covered
     days deductible dosage dose duration expenses fee fees height hours income index length level los max
     mean median min minutes months mortality outstanding payment payments percent percentage pressure
-    price pulse quantity rank rate ratio refills revenue saturation score seconds seq sequence severity
+    price pulse quantity rank rate ratio refills revenue saturation score seconds seq sequence
     size std strength sum temperature total uncovered utilization variance version volume weeks weight
     width years
     """
@@ -182,5 +185,27 @@ TAGGED_CATEGORIES = _words(
     """
     country currency department ethnicity language nationality race relationship religion severity sex
     specialty state status ward
+    """
+)
+CLINICAL_TABLES = _words(
+    """
+    allergies allergy careplans codes concept condition conditions devices diagnoses diagnosis drg drugs
+    encounter encounters icd imaging immunization immunizations lab labs medication medications
+    observation observations prescriptions procedure procedures supplies tests vaccines vocabulary
+    """
+)
+THING_TABLES = _words(
+    """
+    allergies allergy careplans codes concept condition conditions devices diagnoses diagnosis drg drugs
+    encounter encounters facilities hospitals icd imaging immunization immunizations lab labs medication
+    medications observation observations organization organizations payer payers prescriptions procedure
+    procedures supplies tests vaccines vocabulary
+    """
+)
+COMPANY_WORDS = _words(
+    """
+    associates capsule care center centre clinic community gmbh group health home hospice hospital inc
+    injection insurance llc llp ltd medicaid medical medicare mg ml oral pc pharmacy service services
+    solution system tablet
     """
 )
