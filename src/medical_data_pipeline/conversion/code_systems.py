@@ -71,7 +71,7 @@ _DIAGNOSIS = (_SNOMED, _ICD10, _ICD9)
 _PROCEDURE = (_SNOMED, _LOINC, _CPT, _HCPCS, _ICD10_PCS, _ICD9_PROCEDURE)
 _ANY_CODE = (_SNOMED, _LOINC, _NDC_HYPHENATED, _ICD10_DOTTED, _ATC, _TAXONOMY, _CURIE, _SOP)
 _DIAGNOSES = frozenset({"diagnosis", "diagnoses", "problem", "condition", "indication", "comorbidity"})
-_PROCEDURES = frozenset({"procedure", "procedures"})
+_PROCEDURES = frozenset({"procedure"})
 
 BY_HEADER = (
     *(_ICD10_PCS, _ICD10_CM, _ICD9_PROCEDURE),
@@ -106,7 +106,8 @@ def code_by_header(words: Sequence[str], cells: Sequence[str], table: frozenset[
         found = _first_that_fits(_DIAGNOSIS, cells)
         return found or (_plain_code("diagnosis_code", cells) if is_code else None)
     if bag & _PROCEDURES and head != "id":
-        found = _first_that_fits(_PROCEDURE, cells)
+        # Without "code" in the header, two or four digits may just as well be a number of procedures.
+        found = _first_that_fits(_PROCEDURE if is_code else _PROCEDURE[:-1], cells)
         return found or (_plain_code("procedure_code", cells) if is_code else None)
     if is_code:
         return _first_that_fits(_ANY_CODE, cells) or _by_table(cells, table) or _plain_code("code", cells)

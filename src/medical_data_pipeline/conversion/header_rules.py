@@ -183,7 +183,7 @@ DESCRIPTIONS = _words(
 )
 TAGGED_CATEGORIES = _words(
     """
-    country currency department ethnicity language nationality race relationship religion severity sex
+    marital country currency department ethnicity language nationality race relationship religion severity sex
     specialty state status ward
     """
 )

@@ -32,7 +32,7 @@ WORDS = frozenset(
     pressure previous primary principal prior problem procedure procedures provider providers pt pulse
     purpose px qty quantity race range rank rate ratio reaction reason received record ref reference
     referral referring refills region registration relationship release religion remark remarks rendering
-    report request requested resident respiratory responsible result results revenue room rx rxnorm
+    report request requested resident respiratory responsible result results revenue room rx rxcui rxnorm
     sample saturation schedule score screening secondary section seq sequence serial series service
     severity sex short sig site smoker snomed social source spec speciality specialty specimen spo
     sponsor spouse ssn staff stage start state status stay stop storage street strength study subject

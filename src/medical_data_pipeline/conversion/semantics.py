@@ -17,7 +17,6 @@ from medical_data_pipeline.conversion.value_forms import (
     is_number,
     is_short_code,
     is_time_of_day,
-    is_uuid,
     share,
 )
 from medical_data_pipeline.model.table import Meaning, PhiClass
@@ -28,6 +27,8 @@ HALF = 0.5
 MOST = 0.8
 SOME_NAMES = 0.15
 MANY_NAMES = 0.3
+# Columns that refer to something shared by many patients; a unique identifier in them is no one's own.
+_REFERENCES = frozenset({"payer", "category_id", "concept_id", "department"})
 
 
 @dataclass(frozen=True)
@@ -239,6 +240,8 @@ def _description(seen: _Seen) -> Recognition:
 
 def _other_id(seen: _Seen) -> Recognition | None:
     ids = {"id", "ids", "uid", "uuid", "guid", "identifier", "key", "number", "encounter", "visit", "claim"}
+    if seen.letters == {"id"} and seen.table & {"patient", "patients", "persons"}:
+        return _found("patient_id", PhiClass.RECORD_NUMBER, "the header says id, in a table of patients")
     if seen.head in ids and not share(seen.cells, is_date_like, HALF) >= HALF:
         return _found("id", PhiClass.OTHER_ID, "the header says identifier or number")
     return None
@@ -279,28 +282,26 @@ def _long_numbers(cells: tuple[str, ...]) -> Recognition:
 
 def _guarded(found: Recognition, seen: _Seen) -> Recognition:
     """The finding, made stricter where the values show that a harmless header holds persons after all."""
-    if found.meaning.phi is not PhiClass.NONE or not seen.cells:
+    cells = seen.cells
+    if found.meaning.phi is not PhiClass.NONE or not cells:
         return found
-    if evidence.holds_an_identifier(seen.cells):
-        return _stricter(found, PhiClass.FREE_TEXT, "values hold an e-mail address, a phone number or such")
-    if share(seen.cells, is_number, MOST) >= MOST:
+    if share(cells, is_number, MOST) >= MOST and not evidence.holds_an_identifier(cells):
         return found
+    seen_as = evidence.evidence_of(cells)
+    if seen_as and seen_as.tag == "uuid" and found.meaning.tag in _REFERENCES:
+        return found
+    if seen_as and not (found.keep_text and seen_as.phi is PhiClass.DATE) and seen_as.tag != "oid":
+        return _stricter(found, seen_as.phi, seen_as.reason)
+    if evidence.holds_an_identifier(cells):
+        return _stricter(found, PhiClass.FREE_TEXT, "a value holds an e-mail address, a phone number or such")
     if found.keep_text:
-        is_code_like = share(seen.cells, is_short_code, MOST) >= MOST
-        return (
-            found if is_code_like else _stricter(found, PhiClass.FREE_TEXT, "values do not look like codes")
-        )
-    if share(seen.cells, is_uuid, HALF) >= HALF:
-        is_of_patients = found.meaning.tag not in {"payer", "category_id", "concept_id", "department"}
-        return (
-            _stricter(found, PhiClass.OTHER_ID, "values are unique identifiers") if is_of_patients else found
-        )
-    if share(seen.cells, is_date_like, HALF) >= HALF:
-        return _stricter(found, PhiClass.DATE, "values are dates")
-    if evidence.share_of_common_names(seen.cells) >= MANY_NAMES:
+        if share(cells, is_short_code, MOST) >= MOST:
+            return found
+        return _stricter(found, PhiClass.FREE_TEXT, "the values do not look like codes")
+    if evidence.share_of_common_names(cells) >= MANY_NAMES:
         return _stricter(found, PhiClass.NAME, "many values hold common names of persons")
-    if evidence.tells_of_persons(seen.cells):
-        return _stricter(found, PhiClass.FREE_TEXT, "values read like sentences about a person")
+    if evidence.tells_of_persons(cells):
+        return _stricter(found, PhiClass.FREE_TEXT, "the values read like sentences about a person")
     return found
 
 

@@ -28,6 +28,7 @@ class Evidence:
 _FORMS: tuple[tuple[forms.Test, str, PhiClass, str], ...] = (
     (forms.is_email, "email", PhiClass.EMAIL, "e-mail addresses"),
     (forms.is_ssn, "ssn", PhiClass.SSN, "social security numbers"),
+    (forms.is_date_like, "date", PhiClass.DATE, "dates"),
     (forms.is_uuid, "uuid", PhiClass.OTHER_ID, "unique identifiers (UUID)"),
     (forms.is_phone, "phone", PhiClass.PHONE, "phone numbers"),
     (forms.is_url, "url", PhiClass.URL, "web addresses"),
@@ -40,7 +41,6 @@ _FORMS: tuple[tuple[forms.Test, str, PhiClass, str], ...] = (
     (forms.is_zip_plus_4, "zip", PhiClass.ZIP, "ZIP+4 codes"),
     (forms.is_uk_or_canadian_postcode, "zip", PhiClass.ZIP, "postcodes"),
     (forms.is_oid, "oid", PhiClass.OTHER_ID, "object identifiers"),
-    (forms.is_date_like, "date", PhiClass.DATE, "dates"),
 )
 _SINGLE_IDENTIFIER = re.compile(
     r"[^\s@,;<>]{1,64}@[^\s@,;<>]{1,64}\.[a-z]{2,}|https?://\S|(?<![\d-])\d{3}-\d{2}-\d{4}(?![\d-])"
