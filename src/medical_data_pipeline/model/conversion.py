@@ -107,8 +107,6 @@ class WritePlan:
     lineage: Lineage
     has_lineage_columns: bool
     reject_limit: RejectLimit
-    unique_key: tuple[str, ...] = ()
-    sort_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

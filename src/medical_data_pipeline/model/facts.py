@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from medical_data_pipeline.model.forms import Form, FormKind
@@ -39,6 +39,10 @@ class ColumnFacts:
     @property
     def has_text(self) -> bool:
         return any(form.kind is FormKind.TEXT for form in self.forms)
+
+    def shifted(self, rows: int) -> "ColumnFacts":
+        """The same facts of rows that turn out to come `rows` later in the file."""
+        return replace(self, first_rows={form: row + rows for form, row in self.first_rows.items()})
 
 
 def merged(facts: Iterable[ColumnFacts]) -> ColumnFacts:

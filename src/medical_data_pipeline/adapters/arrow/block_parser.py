@@ -1,0 +1,162 @@
+"""One block of records to columns of text (or proven types), with the rows that have another width."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+from medical_data_pipeline.adapters.arrow.blocks import Block
+from medical_data_pipeline.adapters.arrow.record_cutter import record_ends
+from medical_data_pipeline.model.conversion import ReadPlan
+from medical_data_pipeline.model.quarantine import RejectReason
+
+ArrowTypes = Mapping[str, pa.DataType]
+
+
+@dataclass(frozen=True)
+class OddRow:
+    """A row that is not in the table as it came. `row` counts the block's rows from 0."""
+
+    row: int
+    raw: str
+    reason: RejectReason
+
+
+@dataclass(frozen=True)
+class ParsedBlock:
+    """`table` in row order, `rows` the number of each of its rows in the block, from 0, or None for all.
+
+    `is_short` tells the rows that came with missing trailing fields, or None when there are none.
+    """
+
+    table: pa.Table
+    rows_read: int
+    rejected: tuple[OddRow, ...] = ()
+    rows: np.ndarray | None = None
+    is_short: np.ndarray | None = None
+    raw_short: Mapping[int, str] = field(default_factory=dict)
+
+
+class _OddRows:
+    """Collects what the parser finds too wide or too narrow."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[int, int, int, str]] = []
+
+    def __call__(self, row: pa_csv.InvalidRow) -> str:
+        self.rows.append((row.number - 1, row.actual_columns, row.expected_columns, row.text))
+        return "skip"
+
+
+def parse_block(block: Block, plan: ReadPlan, types: ArrowTypes) -> ParsedBlock:
+    """The columns of `types` from the block.
+
+    Raises:
+        pa.ArrowInvalid: a cell is not of the type asked for.
+    """
+    data = _without_header(block, plan)
+    odd = _OddRows()
+    table = _read(data, plan, types, odd)
+    if not odd.rows:
+        return ParsedBlock(table, table.num_rows)
+    return _with_odd_rows(block, plan, types, table, odd.rows)
+
+
+def _without_header(block: Block, plan: ReadPlan) -> bytes:
+    if block.number or not plan.dialect.has_header:
+        return block.data
+    ends = record_ends(block.data, block.cut)
+    for end in ends.tolist():
+        # Blank lines may stand before the header; none of them is it.
+        if block.data[:end].strip(b"\r\n"):
+            return block.data[end:]
+    return b""
+
+
+def header_lines(block: Block, plan: ReadPlan) -> int:
+    """Physical lines of the header in its block."""
+    taken = len(block.data) - len(_without_header(block, plan))
+    head = block.data[:taken]
+    return head.count(b"\n") + head.count(b"\r") - head.count(b"\r\n")
+
+
+def _read(data: bytes, plan: ReadPlan, types: ArrowTypes, odd: _OddRows | None) -> pa.Table:
+    if not data.strip(b"\r\n"):
+        return pa.table({name: pa.array([], kind) for name, kind in types.items()})
+    dialect = plan.dialect
+    return pa_csv.read_csv(
+        pa.BufferReader(pa.py_buffer(data)),
+        read_options=pa_csv.ReadOptions(
+            use_threads=False, block_size=len(data) + 1, column_names=list(plan.columns)
+        ),
+        parse_options=pa_csv.ParseOptions(
+            delimiter=dialect.delimiter,
+            quote_char=dialect.quote or False,
+            double_quote=bool(dialect.quote),
+            escape_char=dialect.escape or False,
+            newlines_in_values=bool(dialect.quote),
+            invalid_row_handler=odd,
+        ),
+        convert_options=pa_csv.ConvertOptions(
+            column_types=types,
+            include_columns=list(types),
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+            check_utf8=False,
+        ),
+    )
+
+
+def _with_odd_rows(
+    block: Block,
+    plan: ReadPlan,
+    types: ArrowTypes,
+    table: pa.Table,
+    found: Sequence[tuple[int, int, int, str]],
+) -> ParsedBlock:
+    marks = {aside.mark: aside for aside in block.set_aside}
+    rejected: list[OddRow] = []
+    kept: list[tuple[int, str, str, bool]] = []
+    for row, actual, expected, text in found:
+        aside = marks.get(text)
+        repaired = _repaired(text, actual, expected, plan)
+        if aside is not None:
+            rejected.append(OddRow(row, aside.raw.decode("utf-8", "backslashreplace"), aside.reason))
+        elif repaired is None:
+            rejected.append(OddRow(row, text, RejectReason.TOO_MANY_FIELDS))
+        else:
+            kept.append((row, repaired, text, actual < expected))
+    rows_read = table.num_rows + len(found)
+    regular = np.setdiff1d(np.arange(rows_read), np.array([row for row, *_ in found]), assume_unique=True)
+    return _merged(ParsedBlock(table, rows_read, tuple(rejected), regular), kept, plan, types)
+
+
+def _repaired(text: str, actual: int, expected: int, plan: ReadPlan) -> str | None:
+    """The row with as many fields as the header, if only empty ones have to come or go."""
+    if actual < expected:
+        return text + plan.dialect.delimiter * (expected - actual)
+    surplus = plan.dialect.delimiter * (actual - expected)
+    return text[: -len(surplus)] if text.endswith(surplus) else None
+
+
+def _merged(
+    parsed: ParsedBlock, kept: Sequence[tuple[int, str, str, bool]], plan: ReadPlan, types: ArrowTypes
+) -> ParsedBlock:
+    if parsed.rows is None or not kept:
+        return parsed
+    repaired = _read("\n".join(text for _, text, _, _ in kept).encode("utf-8"), plan, types, None)
+    table = pa.concat_tables([parsed.table, repaired]).unify_dictionaries()
+    rows = np.concatenate([parsed.rows, np.array([row for row, *_ in kept])])
+    is_short = np.concatenate([np.zeros(len(parsed.rows), bool), [short for *_, short in kept]])
+    order = np.argsort(rows, kind="stable")
+    return ParsedBlock(
+        table.take(pa.array(order)).combine_chunks(),
+        parsed.rows_read,
+        parsed.rejected,
+        rows[order],
+        is_short[order],
+        {row: raw for row, _, raw, short in kept if short},
+    )

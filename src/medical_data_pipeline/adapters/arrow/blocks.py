@@ -1,0 +1,158 @@
+"""A file cut into blocks of whole records, small enough to hold and to work on side by side."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from medical_data_pipeline.adapters.arrow.byte_source import ByteSource
+from medical_data_pipeline.adapters.arrow.record_cutter import Cut, cut_records, record_ends
+from medical_data_pipeline.errors import EncodingMismatch
+from medical_data_pipeline.model.conversion import ReadPlan
+from medical_data_pipeline.model.quarantine import RejectReason
+
+FIRST_BLOCK_BYTES = 4 << 20
+MAX_BLOCK_BYTES = 16 << 20
+ROWS_A_BLOCK = 131_072
+# A quote that does not close within this much is taken for one that never does.
+MAX_RECORD_BYTES = 64 << 20
+_ENCODING_SAMPLE_BYTES = 1 << 16
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """A record taken out of its block before parsing; `mark` stands in its place and keeps its number."""
+
+    mark: str
+    raw: bytes
+    reason: RejectReason
+
+
+@dataclass(frozen=True)
+class Block:
+    """Whole records as UTF-8. `first_line` and the rows before it are counted from 0 over the file."""
+
+    number: int
+    data: bytes
+    first_line: int
+    set_aside: tuple[SetAside, ...]
+    cut: Cut
+
+
+def blocks(source: ByteSource, plan: ReadPlan, block_bytes: int) -> Iterator[Block]:
+    """The file's records after its preamble and header, in blocks of about `block_bytes`.
+
+    The same file, plan and size give the same blocks.
+    """
+    pieces = _records(_body(source, plan, block_bytes), plan, block_bytes)
+    line = plan.dialect.skip_lines
+    for number, (data, cut) in enumerate(pieces):
+        yield _cleaned(number, data, cut, line, plan)
+        line += _line_ends(data)
+
+
+def _body(source: ByteSource, plan: ReadPlan, block_bytes: int) -> Iterator[bytes]:
+    chunks = source.text(plan.dialect.encoding, block_bytes)
+    head = b""
+    for chunk in chunks:
+        head += chunk
+        if head.count(b"\n") + head.count(b"\r") > plan.dialect.skip_lines + 1:
+            break
+    yield head[_offset_of_line(head, plan.dialect.skip_lines) :]
+    yield from chunks
+
+
+def _offset_of_line(data: bytes, line: int) -> int:
+    position = 0
+    for _ in range(line):
+        ends = [at for at in (data.find(b"\n", position), data.find(b"\r", position)) if at >= 0]
+        if not ends:
+            return len(data)
+        end = min(ends)
+        position = end + (2 if data[end : end + 2] == b"\r\n" else 1)
+    return position
+
+
+def _records(chunks: Iterator[bytes], plan: ReadPlan, block_bytes: int) -> Iterator[tuple[bytes, Cut]]:
+    pending = b""
+    for chunk in chunks:
+        pending = pending + chunk if pending else chunk
+        if len(pending) < block_bytes // 2:
+            continue
+        cut = cut_records(pending, plan.dialect, is_last=False)
+        if not cut.end and len(pending) > MAX_RECORD_BYTES:
+            cut = _without_unclosed(pending, plan)
+        if cut.end:
+            yield pending[: cut.end], cut
+            pending = pending[cut.end :]
+    if pending:
+        yield pending, cut_records(pending, plan.dialect, is_last=True)
+
+
+def _without_unclosed(pending: bytes, plan: ReadPlan) -> Cut:
+    """Cut as if the data ended at its last line: the open quote at its start is then known as unclosed."""
+    end = pending.rfind(b"\n") + 1
+    return cut_records(pending[:end], plan.dialect, is_last=True) if end else Cut(0)
+
+
+def _line_ends(data: bytes) -> int:
+    if b"\r" not in data:
+        return data.count(b"\n")
+    return data.count(b"\n") + data.count(b"\r") - data.count(b"\r\n")
+
+
+def _cleaned(number: int, data: bytes, cut: Cut, first_line: int, plan: ReadPlan) -> Block:
+    if data.isascii() and not cut.unclosed:
+        return Block(number, data, first_line, (), cut)
+    bad = [(start, stop, RejectReason.UNCLOSED_QUOTE) for start, stop in cut.unclosed]
+    if not data.isascii():
+        bad += _undecodable(data, cut, plan)
+    if not bad:
+        return Block(number, data, first_line, (), cut)
+    return _with_marks(number, data, first_line, sorted(set(bad)), plan)
+
+
+def _undecodable(data: bytes, cut: Cut, plan: ReadPlan) -> list[tuple[int, int, RejectReason]]:
+    """The records that are not valid UTF-8, or an error when the plan does not expect any."""
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if not plan.is_encoding_lenient:
+            start = max(0, error.start - _ENCODING_SAMPLE_BYTES)
+            raise EncodingMismatch(data[start : error.start + _ENCODING_SAMPLE_BYTES]) from None
+    else:
+        return []
+    ends = [0, *record_ends(data, cut).tolist(), len(data)]
+    spans = pairwise(ends)
+    return [(a, b, RejectReason.INVALID_ENCODING) for a, b in spans if not _is_utf8(data[a:b])]
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _with_marks(
+    number: int,
+    data: bytes,
+    first_line: int,
+    bad: Sequence[tuple[int, int, RejectReason]],
+    plan: ReadPlan,
+) -> Block:
+    """Put a row with too many fields in the place of each bad one: the parser reports it with its number."""
+    surplus = plan.dialect.delimiter * (len(plan.columns) + 1)
+    parts: list[bytes] = []
+    set_aside: list[SetAside] = []
+    position = 0
+    for start, stop, reason in bad:
+        if start < position:
+            continue
+        mark = f"\x00set aside {len(set_aside)}{surplus}"
+        raw = data[start:stop].rstrip(b"\r\n")
+        set_aside.append(SetAside(mark, raw, reason))
+        parts += [data[position:start], mark.encode(), data[start + len(raw) : stop] or b"\n"]
+        position = stop
+    cleaned = b"".join([*parts, data[position:]])
+    return Block(number, cleaned, first_line, tuple(set_aside), cut_records(cleaned, plan.dialect, True))

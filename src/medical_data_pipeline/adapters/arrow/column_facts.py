@@ -1,0 +1,195 @@
+"""The facts of one column of one block, from its text."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from medical_data_pipeline.adapters.arrow.moments import parse_moments
+from medical_data_pipeline.adapters.arrow.shapes import shapes_of
+from medical_data_pipeline.model.facts import ColumnFacts
+from medical_data_pipeline.model.forms import TEXT_FORM, Form, FormKind, classify
+
+_PEEK_CELLS = 1000
+_MAX_SHAPES = 20_000
+_SAFE_DOUBLE_DIGITS = 15
+_INT64_DIGITS = 19
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """Distinct or single cells with how often each occurs and in which row each is first."""
+
+    texts: pa.StringArray
+    counts: npt.NDArray[np.int64]
+    rows: npt.NDArray[np.int64]
+
+
+def column_facts(column: pa.Array, rows: npt.NDArray[np.int64]) -> ColumnFacts:
+    """The facts of a column of text, plain or dictionary-encoded; `rows` are its row numbers from 1."""
+    cells = (
+        _dictionary_cells(column, rows) if pa.types.is_dictionary(column.type) else _plain_cells(column, rows)
+    )
+    lengths = pc.binary_length(cells.texts).to_numpy()
+    base = ColumnFacts(nulls=column.null_count, empties=int(cells.counts[lengths == 0].sum()))
+    filled = _chosen(cells, np.flatnonzero(lengths > 0))
+    if not len(filled.texts):
+        return base
+    text_row = _early_text(filled)
+    if text_row:
+        return replace(base, forms={TEXT_FORM: int(filled.counts.sum())}, first_rows={TEXT_FORM: text_row})
+    return _facts_of(filled, base)
+
+
+def _plain_cells(column: pa.StringArray, rows: npt.NDArray[np.int64]) -> _Cells:
+    texts = column.drop_null() if column.null_count else column
+    rows = rows[column.is_valid().to_numpy(zero_copy_only=False)] if column.null_count else rows
+    return _Cells(texts, np.ones(len(texts), np.int64), rows)
+
+
+def _dictionary_cells(column: pa.DictionaryArray, rows: npt.NDArray[np.int64]) -> _Cells:
+    codes = column.indices.drop_null().to_numpy()
+    valid_rows = rows[column.is_valid().to_numpy(zero_copy_only=False)] if column.null_count else rows
+    counts = np.bincount(codes, minlength=len(column.dictionary))
+    first = np.zeros(len(column.dictionary), np.int64)
+    first[codes[::-1]] = valid_rows[::-1]
+    return _chosen(_Cells(column.dictionary, counts, first), np.flatnonzero(counts > 0))
+
+
+def _chosen(cells: _Cells, positions: npt.NDArray[np.int64]) -> _Cells:
+    if len(positions) == len(cells.texts):
+        return cells
+    return _Cells(cells.texts.take(pa.array(positions)), cells.counts[positions], cells.rows[positions])
+
+
+def _early_text(cells: _Cells) -> int:
+    """The row of a text among the first cells, or 0: most columns of text show it at once."""
+    head = cells.texts.slice(0, _PEEK_CELLS)
+    shapes = shapes_of(head)
+    is_text = np.array([_form(shape).kind is FormKind.TEXT for shape in shapes.dictionary.to_pylist()], bool)
+    found = np.flatnonzero(is_text[shapes.indices.to_numpy()])
+    return int(cells.rows[found].min()) if len(found) else 0
+
+
+def _form(shape: bytes) -> Form:
+    return classify(shape.decode("utf-8", "replace"))
+
+
+def _facts_of(cells: _Cells, base: ColumnFacts) -> ColumnFacts:
+    shapes = shapes_of(cells.texts)
+    if len(shapes.dictionary) > _MAX_SHAPES:
+        return replace(
+            base, forms={TEXT_FORM: int(cells.counts.sum())}, first_rows={TEXT_FORM: int(cells.rows[0])}
+        )
+    codes = shapes.indices.to_numpy()
+    forms = [_form(shape) for shape in shapes.dictionary.to_pylist()]
+    counts = np.bincount(codes, weights=cells.counts, minlength=len(forms)).astype(np.int64)
+    first = np.full(len(forms), np.iinfo(np.int64).max)
+    np.minimum.at(first, codes, cells.rows)
+    facts = replace(
+        base,
+        forms=_summed(forms, counts),
+        first_rows=_smallest(forms, first),
+        tokens=_tokens(shapes.dictionary.to_pylist(), forms, counts),
+    )
+    if facts.has_text:
+        return facts
+    return _checked(facts, cells, codes, forms)
+
+
+def _summed(forms: Iterable[Form], counts: npt.NDArray[np.int64]) -> dict[Form, int]:
+    total: dict[Form, int] = {}
+    for form, count in zip(forms, counts.tolist(), strict=True):
+        total[form] = total.get(form, 0) + count
+    return total
+
+
+def _smallest(forms: Iterable[Form], rows: npt.NDArray[np.int64]) -> dict[Form, int]:
+    first: dict[Form, int] = {}
+    for form, row in zip(forms, rows.tolist(), strict=True):
+        first[form] = min(row, first.get(form, row))
+    return first
+
+
+def _tokens(shapes: list[bytes], forms: list[Form], counts: npt.NDArray[np.int64]) -> dict[str, int]:
+    return {
+        shape.decode(): int(count)
+        for shape, form, count in zip(shapes, forms, counts, strict=True)
+        if form.kind is FormKind.TOKEN
+    }
+
+
+def _checked(
+    facts: ColumnFacts, cells: _Cells, codes: npt.NDArray[np.int64], forms: list[Form]
+) -> ColumnFacts:
+    """Add what only the values tell: calendars, offsets, 64-bit range, doubles."""
+    kinds = {form.kind for form in forms} - {FormKind.TOKEN}
+    if kinds == {FormKind.MOMENT}:
+        return _with_moments(facts, cells, codes, forms)
+    if not kinds <= {FormKind.INTEGER, FormKind.DECIMAL, FormKind.EXPONENT}:
+        return facts
+    big = [form.kind is FormKind.INTEGER and form.digits >= _INT64_DIGITS for form in forms]
+    long = [_may_change_as_double(form) for form in forms]
+    return replace(
+        facts,
+        int64_misfits=sum(not _fits_int64(text) for text in _distinct(cells, codes, big)),
+        inexact_doubles=_inexact(cells, codes, long),
+    )
+
+
+def _may_change_as_double(form: Form) -> bool:
+    if form.kind is FormKind.EXPONENT:
+        return True
+    return form.kind is not FormKind.TOKEN and form.digits + form.scale > _SAFE_DOUBLE_DIGITS
+
+
+def _distinct(cells: _Cells, codes: npt.NDArray[np.int64], wanted: list[bool]) -> list[str]:
+    if not any(wanted):
+        return []
+    chosen = np.flatnonzero(np.array(wanted, bool)[codes])
+    distinct: list[str] = pc.unique(cells.texts.take(pa.array(chosen))).to_pylist()
+    return distinct
+
+
+def _fits_int64(text: str) -> bool:
+    return -(2**63) <= int(text) < 2**63
+
+
+def _inexact(cells: _Cells, codes: npt.NDArray[np.int64], wanted: list[bool]) -> int:
+    """How many distinct numbers a double would change; only those it prints otherwise are looked at."""
+    if not any(wanted):
+        return 0
+    texts = cells.texts.take(pa.array(np.flatnonzero(np.array(wanted, bool)[codes])))
+    texts = pc.replace_substring(texts, ",", ".")
+    printed = pc.cast(pc.cast(texts, pa.float64()), pa.string())
+    doubtful = pc.unique(texts.filter(pc.not_equal(printed, texts))).to_pylist()
+    return sum(not _survives_as_double(text) for text in doubtful)
+
+
+def _survives_as_double(text: str) -> bool:
+    number = float(text)
+    return abs(number) != float("inf") and Decimal(repr(number)) == Decimal(text)
+
+
+def _with_moments(
+    facts: ColumnFacts, cells: _Cells, codes: npt.NDArray[np.int64], forms: list[Form]
+) -> ColumnFacts:
+    is_moment = np.array([form.kind is FormKind.MOMENT for form in forms], bool)[codes]
+    chosen = _chosen(cells, np.flatnonzero(is_moment))
+    orders = {form.order for form in forms if form.order}
+    tried = {each for order in orders for each in (("mdy", "dmy") if order == "dmy/mdy" else (order,))}
+    valid = {order: int(chosen.counts[parse_moments(chosen.texts, order).is_valid].sum()) for order in tried}
+    zoned = [form.zone == "offset" for form in forms]
+    offsets = {_offset(text) for text in _distinct(cells, codes, zoned)}
+    if any(form.zone == "Z" for form in forms):
+        offsets.add("+00:00")
+    return replace(facts, valid_moments=valid, offsets=frozenset(offsets))
+
+
+def _offset(text: str) -> str:
+    digits = text[-6:].replace(":", "")[-5:]
+    return f"{digits[0]}{digits[1:3]}:{digits[3:5]}"

@@ -1,0 +1,146 @@
+"""Parquet files that appear whole or not at all: written under a hidden name, made durable, then renamed."""
+
+import errno
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from medical_data_pipeline.errors import BackendUnavailable, StorageFull
+from medical_data_pipeline.model.conversion import WrittenFile
+
+_ROWS_A_GROUP = 100_000
+_BYTES_A_GROUP = 48 << 20
+_MAX_PART_BYTES = 400 << 20
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@contextmanager
+def storage_errors() -> Iterator[None]:
+    """Turn a failing disk into one of our errors; its message may hold a path, ours does not."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise StorageFull("no room left for the converted file") from None
+        raise BackendUnavailable("the storage failed while the converted file was written") from None
+
+
+class PartWriter:
+    """One series of Parquet files, `<prefix>-00000.parquet` and on; the next begins when one is large enough.
+
+    `dictionaries` are the columns written with a dictionary, `deltas` whole numbers that grow.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        prefix: str,
+        schema: pa.Schema,
+        dictionaries: Sequence[str],
+        deltas: Sequence[str],
+    ) -> None:
+        self._directory = directory
+        self._prefix = prefix
+        self._schema = schema
+        self._dictionaries = list(dictionaries)
+        self._encodings = dict.fromkeys(deltas, "DELTA_BINARY_PACKED")
+        self._pending: list[pa.Table] = []
+        self._pending_rows = 0
+        self._pending_bytes = 0
+        self._writer: pq.ParquetWriter | None = None
+        self._path = directory
+        self._rows = 0
+        self._finished: list[tuple[Path, int]] = []
+
+    def write(self, table: pa.Table) -> None:
+        """Add rows; they reach the file a row group at a time."""
+        if not table.num_rows:
+            return
+        self._pending.append(table)
+        self._pending_rows += table.num_rows
+        self._pending_bytes += table.nbytes
+        if self._pending_rows >= _ROWS_A_GROUP or self._pending_bytes >= _BYTES_A_GROUP:
+            self._flush()
+
+    def finish(self, keep_empty: bool) -> list[WrittenFile]:
+        """Make every file durable under its hidden name; `publish` gives them their real ones."""
+        self._flush()
+        if self._writer is None and not self._finished and keep_empty:
+            self._open()
+        self._close()
+        return [
+            WrittenFile(path.name.removeprefix("."), path.stat().st_size, rows)
+            for path, rows in self._finished
+        ]
+
+    def abandon(self) -> None:
+        """Leave nothing behind."""
+        if self._writer is not None:
+            self._writer.close()
+            self._path.unlink(missing_ok=True)
+            self._writer = None
+        for path, _ in self._finished:
+            path.unlink(missing_ok=True)
+
+    def _flush(self) -> None:
+        if not self._pending:
+            return
+        table = self._pending[0] if len(self._pending) == 1 else pa.concat_tables(self._pending)
+        if len(self._pending) > 1:
+            table = table.unify_dictionaries()
+        self._pending, self._pending_rows, self._pending_bytes = [], 0, 0
+        with storage_errors():
+            writer = self._writer or self._open()
+            writer.write_table(table, row_group_size=table.num_rows)
+            self._rows += table.num_rows
+            if self._path.stat().st_size > _MAX_PART_BYTES:
+                self._close()
+
+    def _open(self) -> pq.ParquetWriter:
+        self._path = self._directory / f".{self._prefix}-{len(self._finished):05d}.parquet"
+        self._rows = 0
+        self._writer = pq.ParquetWriter(
+            self._path,
+            self._schema,
+            compression="zstd",
+            compression_level=1,
+            use_dictionary=self._dictionaries,
+            column_encoding=self._encodings,
+            store_decimal_as_integer=True,
+            write_statistics=True,
+        )
+        return self._writer
+
+    def _close(self) -> None:
+        if self._writer is None:
+            return
+        with storage_errors():
+            self._writer.close()
+            self._writer = None
+            sync(self._path)
+        self._finished.append((self._path, self._rows))
+
+
+def publish(directory: Path, files: Sequence[WrittenFile]) -> None:
+    """Give finished files their names, and remove those of an earlier, larger run."""
+    with storage_errors():
+        names = {file.name for file in files}
+        for file in files:
+            os.replace(directory / f".{file.name}", directory / file.name)
+        for old in directory.glob("part-*.parquet"):
+            if old.name not in names:
+                old.unlink()
+        sync(directory)
+
+
+def sync(path: Path) -> None:
+    """Make a file's bytes, or a directory's names, durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

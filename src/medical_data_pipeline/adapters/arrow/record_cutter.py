@@ -1,0 +1,192 @@
+"""Where records end in a run of bytes, and which rows open a quote that never closes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from medical_data_pipeline.model.dialect import Dialect
+
+_LF, _CR = 10, 13
+Positions = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """`end`: bytes that are complete records. `unclosed`: rows in them whose quote never closes.
+
+    `quotes` are the starts and ends of quoted fields within the cut, for those who look for line ends.
+    """
+
+    end: int
+    unclosed: tuple[tuple[int, int], ...] = ()
+    quotes: Positions | None = None
+
+
+def cut_records(data: bytes, dialect: Dialect, is_last: bool) -> Cut:
+    """The longest run of complete records at the start of `data`; all of it when `is_last`."""
+    if not dialect.quote or dialect.quote.encode() not in data:
+        return Cut(len(data) if is_last else _last_line_end(data, len(data)))
+    quotes = _quote_positions(data, dialect)
+    if _is_regular(data, quotes, dialect) and not (is_last and len(quotes) % 2):
+        return Cut(len(data), (), quotes) if is_last else _cut_regular(data, quotes)
+    return _QuoteScan(data, quotes, dialect, is_last).cut()
+
+
+def record_ends(data: bytes, cut: Cut) -> Positions:
+    """The byte after each line end that ends a record."""
+    octets = np.frombuffer(data, np.uint8)
+    ends = np.flatnonzero(octets == _LF) + 1
+    returns = np.flatnonzero(octets == _CR)
+    if len(returns):
+        following = np.append(octets, 0)[returns + 1]
+        ends = np.union1d(ends, returns[following != _LF] + 1)
+    if cut.quotes is not None and len(cut.quotes):
+        ends = ends[np.searchsorted(cut.quotes, ends - 1) % 2 == 0]
+    return ends
+
+
+def _last_line_end(data: bytes, before: int, after: int = 0) -> int:
+    """The byte after the last line end in data[after:before], or 0. A CR at the very end may be half of one."""
+    line_feed = data.rfind(b"\n", after, before)
+    carriage_return = data.rfind(b"\r", max(line_feed, after), before)
+    if carriage_return > line_feed and carriage_return + 1 < len(data):
+        return carriage_return + (2 if data[carriage_return + 1] == _LF else 1)
+    return line_feed + 1 if line_feed >= after else 0
+
+
+def _quote_positions(data: bytes, dialect: Dialect) -> Positions:
+    octets = np.frombuffer(data, np.uint8)
+    positions = np.flatnonzero(octets == ord(dialect.quote))
+    if not dialect.escape or dialect.escape == dialect.quote:
+        return positions
+    escape = ord(dialect.escape)
+    maybe = positions[(positions > 0) & (octets[positions - 1] == escape)]
+    escaped = [position for position in maybe if _run_before(data, int(position), escape) % 2]
+    return np.setdiff1d(positions, np.array(escaped, dtype=np.int64))
+
+
+def _run_before(data: bytes, position: int, octet: int) -> int:
+    start = position
+    while start > 0 and data[start - 1] == octet:
+        start -= 1
+    return position - start
+
+
+def _is_regular(data: bytes, quotes: Positions, dialect: Dialect) -> bool:
+    """Whether every quote opens, closes or doubles as it should, so that counting them is enough."""
+    octets = np.frombuffer(data, np.uint8)
+    bounds = np.array([ord(dialect.delimiter), _LF, _CR], np.uint8)
+    opening, closing = quotes[0::2], quotes[1::2]
+    before = octets[np.maximum(opening - 1, 0)]
+    doubled = np.zeros(len(opening), bool)
+    doubled[1:] = opening[1:] == closing[: len(opening) - 1] + 1
+    if not np.all(doubled | (opening == 0) | np.isin(before, bounds)):
+        return False
+    after = octets[np.minimum(closing + 1, len(data) - 1)]
+    doubles = np.zeros(len(closing), bool)
+    doubles[: len(opening) - 1] = closing[: len(opening) - 1] + 1 == opening[1:]
+    return bool(np.all(doubles | (closing == len(data) - 1) | np.isin(after, bounds)))
+
+
+def _cut_regular(data: bytes, quotes: Positions) -> Cut:
+    """The last line end outside quotes: looked for in the gaps between quoted fields, from the back."""
+    before = len(data) if len(quotes) % 2 == 0 else int(quotes[-1])
+    index = len(quotes) - (1 if len(quotes) % 2 == 0 else 2)
+    while True:
+        after = int(quotes[index]) + 1 if index >= 0 else 0
+        end = _last_line_end(data, before, after)
+        if end or index < 0:
+            return Cut(end, (), quotes[quotes < end])
+        before = int(quotes[index - 1])
+        index -= 2
+
+
+class _QuoteScan:
+    """The exact way through irregular quotes: the parser's own states, but only at quotes."""
+
+    def __init__(self, data: bytes, quotes: Positions, dialect: Dialect, is_last: bool) -> None:
+        self._data = data
+        self._at = quotes.tolist()
+        self._bounds = {ord(dialect.delimiter), _LF, _CR}
+        self._is_last = is_last
+        self._spans: list[int] = []
+        self._unclosed: list[tuple[int, int]] = []
+
+    def cut(self) -> Cut:
+        index, end = 0, len(self._data)
+        while index < len(self._at):
+            position = self._at[index]
+            if not self._opens(position):
+                index += 1
+                continue
+            last = self._closing(index)
+            if last is None and not self._is_last:
+                end = position
+                break
+            if last is None or self._runs_over(position, self._at[last]):
+                index = self._set_aside(position)
+                continue
+            self._spans += [position, self._at[last]]
+            index = last + 1
+        return self._cut_before(end)
+
+    def _opens(self, position: int) -> bool:
+        return position == 0 or self._data[position - 1] in self._bounds
+
+    def _closing(self, opening: int) -> int | None:
+        """The index of the quote that closes the field; doubled ones are passed over."""
+        index = opening + 1
+        while index < len(self._at):
+            if index + 1 < len(self._at) and self._at[index + 1] == self._at[index] + 1:
+                index += 2
+                continue
+            return index
+        return None
+
+    def _runs_over(self, opening: int, closing: int) -> bool:
+        """Whether the "closing" quote is rather the opening one of a later row: it has text behind it."""
+        after = closing + 1
+        if after >= len(self._data) or self._data[after] in self._bounds:
+            return False
+        return b"\n" in self._data[opening:closing] or b"\r" in self._data[opening:closing]
+
+    def _set_aside(self, opening: int) -> int:
+        """Take the line with the unclosed quote out; go on with the line after it."""
+        start = self._record_start(opening)
+        stop = self._line_stop(opening)
+        self._unclosed.append((start, stop))
+        return next((index for index, at in enumerate(self._at) if at >= stop), len(self._at))
+
+    def _record_start(self, opening: int) -> int:
+        before = opening
+        for close_at in range(len(self._spans) - 1, 0, -2):
+            end = _last_line_end(self._data, before, self._spans[close_at] + 1)
+            if end:
+                return end
+            before = self._spans[close_at - 1]
+        return _last_line_end(self._data, before)
+
+    def _line_stop(self, opening: int) -> int:
+        ends = [
+            at + 1 for at in (self._data.find(b"\n", opening), self._data.find(b"\r", opening)) if at >= 0
+        ]
+        if not ends:
+            return len(self._data)
+        stop = min(ends)
+        return stop + 1 if self._data[stop - 1 : stop + 1] == b"\r\n" else stop
+
+    def _cut_before(self, end: int) -> Cut:
+        spans = np.array(self._spans, np.int64)
+        if self._is_last and end == len(self._data):
+            return Cut(end, tuple(self._unclosed), spans)
+        before = end
+        for close_at in range(len(spans) - 1, -1, -2):
+            line_end = _last_line_end(self._data, before, int(spans[close_at]) + 1)
+            if line_end:
+                return self._cut_at(line_end, spans)
+            before = int(spans[close_at - 1])
+        return self._cut_at(_last_line_end(self._data, before), spans)
+
+    def _cut_at(self, end: int, spans: Positions) -> Cut:
+        return Cut(end, tuple(span for span in self._unclosed if span[1] <= end), spans[spans < end])
