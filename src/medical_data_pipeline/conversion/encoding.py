@@ -113,3 +113,10 @@ def decodes(sample: bytes, encoding: str) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def is_mostly_utf8(sample: bytes) -> bool:
+    """Whether nearly all lines with non-ASCII bytes are UTF-8, so that the others are damaged."""
+    lines = [line for line in sample.splitlines() if not line.isascii()]
+    valid = sum(decodes(line, "utf-8") for line in lines[1:-1])
+    return valid >= 10 and valid >= 0.9 * len(lines[1:-1])

@@ -1,0 +1,209 @@
+"""What becomes of each column of a file: declared type, the table's type, or what the facts prove."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from medical_data_pipeline.conversion.decide_type import MAX_DECIMAL_DIGITS, TypeDecision, decide_type
+from medical_data_pipeline.conversion.names import column_names
+from medical_data_pipeline.conversion.semantics import Recognition, recognise
+from medical_data_pipeline.errors import SchemaConflict
+from medical_data_pipeline.model.conversion import CellFormat, ColumnPlan, Profile
+from medical_data_pipeline.model.dataset import Contract, Dataset, DeclaredColumn
+from medical_data_pipeline.model.facts import ColumnFacts, merged
+from medical_data_pipeline.model.forms import NULL_TOKENS, FormKind
+from medical_data_pipeline.model.table import (
+    LINEAGE_NAMES,
+    TEXT,
+    Column,
+    ColumnType,
+    Kind,
+    Meaning,
+    Table,
+    decimal,
+)
+
+# Declared formats that the engine reads for whole columns at once, by the order of their parts.
+_FAST_PATTERNS = {
+    "%Y-%m-%d": "ymd",
+    "%Y/%m/%d": "ymd",
+    "%m/%d/%Y": "mdy",
+    "%d/%m/%Y": "dmy",
+    "%d.%m.%Y": "dmy",
+    "%d-%m-%Y": "dmy",
+    "%m-%d-%Y": "mdy",
+}
+
+
+@dataclass(frozen=True)
+class PlannedColumn:
+    """A column's plan and the catalog column it fills, with the reason and normal form for the receipt."""
+
+    plan: ColumnPlan
+    column: Column
+    reason: str
+    normal_form: str
+
+
+@dataclass(frozen=True)
+class ColumnsPlan:
+    """All columns of a file against its table; `left_out` are the file's own that the contract keeps out."""
+
+    columns: tuple[PlannedColumn, ...]
+    new: tuple[str, ...]
+    missing: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FileColumns:
+    """The columns a file has: the names its fields are read under, which are also the catalog's, and headers."""
+
+    names: tuple[str, ...]
+    headers: tuple[str, ...]
+
+
+def file_columns(header: Sequence[str], width: int) -> FileColumns:
+    headers = tuple(header) if header else ("",) * width
+    return FileColumns(column_names(headers), tuple(text.strip() for text in headers))
+
+
+def declared_for(dataset: Dataset, name: str, header: str) -> DeclaredColumn:
+    return dataset.columns.get(name) or dataset.columns.get(header) or DeclaredColumn()
+
+
+def declared_null_tokens(dataset: Dataset, columns: FileColumns) -> dict[str, tuple[str, ...]]:
+    pairs = zip(columns.names, columns.headers, strict=True)
+    tokens = {name: dataset.null_tokens + declared_for(dataset, name, header).null_tokens for name, header in pairs}
+    return {name: words for name, words in tokens.items() if words}
+
+
+def plan_columns(
+    columns: FileColumns, profile: Profile, dataset: Dataset, table: Table | None, delimiter: str
+) -> ColumnsPlan:
+    """Raises: SchemaConflict, if the dataset's contract is strict and the columns are not the table's."""
+    known = {column.name: column for column in table.columns if column.name not in LINEAGE_NAMES} if table else {}
+    new = tuple(name for name in columns.names if name not in known) if table else ()
+    missing = tuple(name for name in known if name not in columns.names)
+    _require_contract(dataset.contract, new, missing)
+    left_out = new if dataset.contract is Contract.FREEZE else ()
+    planned = tuple(
+        _plan_column(
+            _Evidence(name, header, _facts(profile, name, dataset), profile.samples.get(name, ()), delimiter),
+            dataset,
+            known.get(name),
+        )
+        for name, header in zip(columns.names, columns.headers, strict=True)
+        if name not in left_out
+    )
+    return ColumnsPlan(planned, () if left_out else new, missing, left_out)
+
+
+def _require_contract(contract: Contract, new: Sequence[str], missing: Sequence[str]) -> None:
+    if contract is not Contract.STRICT or not (new or missing):
+        return
+    parts = [f"unknown columns: {', '.join(new)}"] if new else []
+    parts += [f"missing columns: {', '.join(missing)}"] if missing else []
+    raise SchemaConflict("the dataset's contract is strict, and the file has " + "; ".join(parts))
+
+
+def _facts(profile: Profile, name: str, dataset: Dataset) -> ColumnFacts:
+    """Short rows count as evidence only where they are the rule; a footer must not make a column text."""
+    facts = profile.facts[name]
+    if dataset.reject_limit.is_exceeded(profile.short_rows, profile.rows):
+        return merged((facts, profile.short_facts.get(name, ColumnFacts())))
+    return facts
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    name: str
+    header: str
+    facts: ColumnFacts
+    sample: tuple[str, ...]
+    delimiter: str
+
+
+def _plan_column(seen: _Evidence, dataset: Dataset, known: Column | None) -> PlannedColumn:
+    declared = declared_for(dataset, seen.name, seen.header)
+    recognised = recognise(seen.header, seen.name, seen.sample, dataset.table)
+    found = decide_type(seen.facts, seen.delimiter)
+    if declared.type is not None and (known is None or known.type == declared.type):
+        decision, is_forced = _as_declared(declared, found), declared.type != found.type or _has_rules(declared)
+    elif known is not None:
+        decision, is_forced = _as_table(known.type, found, seen.facts)
+    else:
+        decision, is_forced = _as_found(found, recognised), False
+    tokens = dataset.null_tokens + declared.null_tokens + _tokens(decision.type, is_forced, seen.facts)
+    plan = ColumnPlan(
+        seen.name, seen.name, decision.type, decision.format, tuple(dict.fromkeys(tokens)), is_forced
+    )
+    meaning = _meaning(recognised.meaning, declared)
+    column = Column(seen.name, decision.type, seen.header, meaning)
+    return PlannedColumn(plan, column, decision.reason, decision.normal_form)
+
+
+def _has_rules(declared: DeclaredColumn) -> bool:
+    return bool(
+        declared.format
+        or declared.thousands_separator
+        or declared.strip_symbols
+        or declared.decimal_separator not in ("", ".")
+    )
+
+
+def _tokens(kind: ColumnType, is_forced: bool, facts: ColumnFacts) -> tuple[str, ...]:
+    if kind.kind is Kind.TEXT:
+        return ()
+    # Facts end at the first text; a forced column has to know the words that may come after it.
+    return tuple(sorted(NULL_TOKENS)) if is_forced else tuple(sorted(facts.tokens))
+
+
+def _meaning(found: Meaning, declared: DeclaredColumn) -> Meaning:
+    if declared.phi is None and not declared.tag:
+        return found
+    return Meaning(declared.tag or found.tag, declared.phi or found.phi, "declared")
+
+
+def _as_found(found: TypeDecision, recognised: Recognition) -> TypeDecision:
+    if recognised.keep_text and found.type != TEXT:
+        return TypeDecision(TEXT, recognised.keep_text_reason)
+    return found
+
+
+def _as_declared(declared: DeclaredColumn, found: TypeDecision) -> TypeDecision:
+    kind = declared.type or TEXT
+    order = _FAST_PATTERNS.get(declared.format, "")
+    layout = CellFormat(
+        date_order=order or found.format.date_order,
+        pattern="" if order else declared.format,
+        decimal_mark=declared.decimal_separator or found.format.decimal_mark,
+        thousands_separator=declared.thousands_separator,
+        strip_symbols=declared.strip_symbols,
+        is_padded=kind.kind is not Kind.TEXT,
+    )
+    return TypeDecision(kind, "declared", layout, found.normal_form if kind == found.type else "")
+
+
+def _as_table(kind: ColumnType, found: TypeDecision, facts: ColumnFacts) -> tuple[TypeDecision, bool]:
+    """The table's type, widened where that is safe; forced unless the facts prove it for every cell."""
+    if kind == found.type or not facts.cells:
+        return TypeDecision(kind, f"the table's type; {found.reason}", found.format, found.normal_form), False
+    if kind.kind is Kind.TEXT:
+        return TypeDecision(TEXT, "the table's type"), False
+    if kind.kind is Kind.DECIMAL:
+        wider = _wider(kind, found.type, facts)
+        reason = "the table's type" if wider == kind else "the table's type with room for more digits"
+        return TypeDecision(wider, reason, found.format, found.normal_form), True
+    return TypeDecision(kind, "the table's type", found.format, found.normal_form), True
+
+
+def _wider(kind: ColumnType, found: ColumnType, facts: ColumnFacts) -> ColumnType:
+    """A decimal of the table's scale whose whole part is long enough; Iceberg never changes a scale."""
+    if found.kind not in (Kind.DECIMAL, Kind.BIGINT) or found.scale > kind.scale:
+        return kind
+    numbers = (FormKind.INTEGER, FormKind.DECIMAL)
+    digits = max((form.digits for form in facts.forms if form.kind in numbers), default=0)
+    precision = max(kind.precision, min(MAX_DECIMAL_DIGITS, digits + kind.scale))
+    return decimal(precision, kind.scale)
+
+

@@ -1,0 +1,249 @@
+"""The conversion stage: one CSV file to Parquet files and a receipt, every row accounted for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from time import perf_counter
+from typing import BinaryIO
+
+from medical_data_pipeline.conversion.detect_dialect import Layout, detect_layout
+from medical_data_pipeline.conversion.encoding import decodes, detect_encoding, detect_legacy, is_mostly_utf8
+from medical_data_pipeline.conversion.plan_columns import (
+    ColumnsPlan,
+    FileColumns,
+    declared_null_tokens,
+    file_columns,
+    plan_columns,
+)
+from medical_data_pipeline.errors import EncodingMismatch, FileRefused
+from medical_data_pipeline.model.conversion import (
+    Lineage,
+    Profile,
+    ReadPlan,
+    Sample,
+    WritePlan,
+    WriteReport,
+)
+from medical_data_pipeline.model.dataset import Dataset
+from medical_data_pipeline.model.load import ColumnReceipt, Receipt, RowCounts
+from medical_data_pipeline.model.table import LINEAGE, Column, Kind, Table
+from medical_data_pipeline.ports import ConversionEngine, ConversionSession
+
+MAX_COLUMNS = 10_000
+_LAYOUT_CHARACTERS = 1 << 16
+_LAYOUT_LINES = 50
+
+
+@dataclass(frozen=True)
+class ConversionRequest:
+    """What to convert, and where to. `table` is the table's present state, or None before its first load."""
+
+    source_key: str
+    load_id: str
+    dataset: Dataset
+    table: Table | None
+    directory: Path
+    loaded_at: datetime
+    has_lineage_columns: bool = True
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What was made: the columns of the data files, the files, and the receipt."""
+
+    columns: tuple[Column, ...]
+    written: WriteReport
+    receipt: Receipt
+
+
+@dataclass(frozen=True)
+class _Read:
+    """How the file is read, once the whole of it has been."""
+
+    layout: Layout
+    columns: FileColumns
+    plan: ReadPlan
+    profile: Profile
+    warnings: tuple[str, ...]
+
+
+@dataclass
+class _Timer:
+    """Seconds spent, by step."""
+
+    started: float = field(default_factory=perf_counter)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def lap(self, step: str) -> None:
+        now = perf_counter()
+        self.seconds[step] = round(now - self.started, 4)
+        self.started = now
+
+
+@dataclass(frozen=True)
+class ConversionService:
+    """Reads a file twice: once for the facts of every cell, once to write what they allow."""
+
+    engine: ConversionEngine
+
+    def convert(self, content: BinaryIO, request: ConversionRequest) -> Conversion:
+        """Convert the file in `content`. Running it again makes the same files under the same names.
+
+        Raises:
+            FileRefused: the file cannot be loaded as a whole; nothing is left in the directory.
+            StorageFull: no room; nothing is left in the directory.
+        """
+        timer = _Timer()
+        size_bytes = content.seek(0, 2)
+        with self.engine.open(content) as session:
+            sample = session.sample()
+            timer.lap("sample")
+            read = _read(session, sample, request)
+            timer.lap("profile")
+            plan = plan_columns(
+                read.columns, read.profile, request.dataset, request.table, read.layout.dialect.delimiter
+            )
+            written = session.write(read.plan, _write_plan(plan, request))
+            timer.lap("write")
+        columns = tuple(each.column for each in plan.columns)
+        receipt = _receipt(request, read, plan, written)
+        receipt = replace(
+            receipt,
+            size_bytes=size_bytes,
+            dialect={"compression": sample.compression.value, **receipt.dialect},
+            timings_s=timer.seconds,
+        )
+        return Conversion((*columns, *LINEAGE) if request.has_lineage_columns else columns, written, receipt)
+
+
+def _read(session: ConversionSession, sample: Sample, request: ConversionRequest) -> _Read:
+    if not sample.content.strip():
+        raise FileRefused("EMPTY_FILE", "the file holds no rows")
+    encoding = request.dataset.encoding or detect_encoding(sample.content)
+    warnings: tuple[str, ...] = ()
+    is_lenient = request.dataset.encoding is not None
+    while True:
+        layout = _layout(sample, request, encoding)
+        columns = file_columns(layout.header, layout.width)
+        plan = ReadPlan(
+            layout.dialect, columns.names, declared_null_tokens(request.dataset, columns), is_lenient
+        )
+        try:
+            return _Read(layout, columns, plan, _profiled(session, plan, request), warnings + _said(layout))
+        except EncodingMismatch as mismatch:
+            if request.dataset.encoding is not None or encoding == "latin-1":
+                raise FileRefused("BAD_ENCODING", f"the file has bytes that are not {encoding}") from None
+            encoding, is_lenient = _next_encoding(encoding, mismatch.sample)
+            warnings = (f"read as {encoding}: some bytes are not valid in the encoding tried first",)
+
+
+def _next_encoding(tried: str, sample: bytes) -> tuple[str, bool]:
+    """What to try after an encoding turned out wrong, and whether single rows may still be wrong in it."""
+    if tried.startswith("utf-16") or tried.startswith("utf-32"):
+        raise FileRefused("BAD_ENCODING", f"the file has bytes that are not {tried}")
+    if tried == "utf-8" and is_mostly_utf8(sample):
+        return "utf-8", True
+    guess = detect_legacy(sample)
+    if guess == tried or not decodes(sample, guess):
+        guess = "latin-1"
+    return guess, False
+
+
+def _layout(sample: Sample, request: ConversionRequest, encoding: str) -> Layout:
+    text = _sample_text(sample, encoding)
+    known = frozenset(column.header for column in request.table.columns) if request.table else frozenset()
+    layout = detect_layout(text, request.dataset, encoding, known)
+    if not layout.width:
+        raise FileRefused("EMPTY_FILE", "the file holds no rows")
+    if layout.width > MAX_COLUMNS:
+        raise FileRefused("BAD_HEADER", f"the file has more than {MAX_COLUMNS} columns")
+    return layout
+
+
+def _sample_text(sample: Sample, encoding: str) -> str:
+    """The start of the text: enough lines to know the layout, and no more, as finding it takes time."""
+    text = sample.content.decode(encoding, "replace").removeprefix("\ufeff")
+    short = text[:_LAYOUT_CHARACTERS]
+    return short if short.count("\n") + short.count("\r") >= _LAYOUT_LINES else text
+
+
+def _profiled(session: ConversionSession, plan: ReadPlan, request: ConversionRequest) -> Profile:
+    profile = session.profile(plan)
+    limit = request.dataset.reject_limit
+    if limit.is_exceeded(profile.rejected, profile.rows):
+        raise FileRefused(
+            "TOO_MANY_BAD_ROWS",
+            f"{profile.rejected} of {profile.rows} rows are not rows of this file: surplus fields or open quotes",
+        )
+    return profile
+
+
+def _said(layout: Layout) -> tuple[str, ...]:
+    said = []
+    if layout.dialect.skip_lines:
+        said.append(f"{layout.dialect.skip_lines} lines before the header are not data")
+    if not layout.dialect.has_header:
+        said.append("the file has no header: columns are numbered")
+    return tuple(said)
+
+
+def _write_plan(plan: ColumnsPlan, request: ConversionRequest) -> WritePlan:
+    return WritePlan(
+        columns=tuple(each.plan for each in plan.columns),
+        directory=request.directory,
+        lineage=Lineage(request.source_key, request.load_id, request.loaded_at),
+        has_lineage_columns=request.has_lineage_columns,
+        reject_limit=request.dataset.reject_limit,
+    )
+
+
+def _receipt(request: ConversionRequest, read: _Read, plan: ColumnsPlan, written: WriteReport) -> Receipt:
+    rejected = sum(written.rejected.values())
+    return Receipt(
+        load_id=request.load_id,
+        table=request.dataset.table,
+        source_key=request.source_key,
+        size_bytes=0,
+        sha256=written.sha256,
+        dialect=_dialect(read.layout),
+        columns=_column_receipts(read, plan, written.nulls),
+        rows=RowCounts(read.profile.rows, written.rows_loaded, rejected),
+        rows_filled=written.rows_filled,
+        rejected_by_reason=dict(written.rejected),
+        new_columns=plan.new,
+        missing_columns=plan.missing,
+        left_out_columns=plan.left_out,
+        warnings=read.warnings,
+        timings_s={},
+    )
+
+
+def _dialect(layout: Layout) -> dict[str, str | int | bool]:
+    dialect = layout.dialect
+    return {
+        "encoding": dialect.encoding,
+        "delimiter": dialect.delimiter,
+        "quote": dialect.quote,
+        "escape": dialect.escape,
+        "header": dialect.has_header,
+        "skip_lines": dialect.skip_lines,
+    }
+
+
+def _column_receipts(read: _Read, plan: ColumnsPlan, nulls: Mapping[str, int]) -> tuple[ColumnReceipt, ...]:
+    return tuple(
+        ColumnReceipt(
+            name=each.column.name,
+            header=each.column.header,
+            type=str(each.column.type),
+            reason=each.reason,
+            normal_form=each.normal_form,
+            nulls=nulls.get(each.column.name, 0),
+            null_tokens={} if each.column.type.kind is Kind.TEXT else read.profile.facts[each.plan.source].tokens,
+            tag=each.column.meaning.tag,
+            phi=each.column.meaning.phi.value,
+            meaning_reason=each.column.meaning.reason,
+        )
+        for each in plan.columns
+    )
