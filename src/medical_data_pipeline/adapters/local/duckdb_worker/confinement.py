@@ -129,7 +129,8 @@ def limit_resources(limits: WorkerLimits) -> tuple[str, ...]:
     bounds = {
         "RLIMIT_DATA": limits.memory_bytes,
         "RLIMIT_AS": _mapped_bytes() + limits.memory_bytes,
-        "RLIMIT_FSIZE": max(limits.result_bytes + limits.row_bytes, limits.spill_bytes),
+        # The backstop of limits that are kept elsewhere, which one record batch or block may overstep.
+        "RLIMIT_FSIZE": max(limits.result_bytes, limits.spill_bytes) + 2 * limits.row_bytes,
         "RLIMIT_NOFILE": limits.open_files,
         "RLIMIT_CORE": 0,
     }

@@ -26,7 +26,11 @@ _BY_TYPE: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str
     (duckdb.OutOfRangeException, "SQL_RUNTIME", "a number is out of the range of its type"),
     (duckdb.ConstraintException, "SQL_RUNTIME", "a value breaks a rule of the statement"),
     (duckdb.PermissionException, "SQL_FORBIDDEN_OBJECT", "the statement reads what it may not"),
-    ((duckdb.HTTPException, duckdb.IOException), UNAVAILABLE, "the files of a table could not be read"),
+    (
+        (duckdb.HTTPException, duckdb.IOException, OSError),
+        UNAVAILABLE,
+        "the files of a table could not be read",
+    ),
     (duckdb.CatalogException, "SQL_UNKNOWN_OBJECT", "a table or function of the statement is not known"),
     (duckdb.BinderException, "SQL_TYPE", "the types of an expression do not fit together"),
     ((duckdb.ParserException, duckdb.SyntaxException), "SQL_UNSUPPORTED", "the statement cannot be run"),
@@ -50,12 +54,26 @@ _BY_TEXT: tuple[tuple[str, str, str], ...] = (
     ("does not have a column named", "SQL_UNKNOWN_OBJECT", "a column of the statement is not known"),
     ("prepared statement parameters", "SQL_PARAMS", "the statement and its parameters do not fit together"),
     ("excess parameters", "SQL_PARAMS", "the statement and its parameters do not fit together"),
+    ("file too large", RESOURCE_LIMIT, "the query needs more disk than it may use"),
+    ("no space left", RESOURCE_LIMIT, "the query needs more disk than there is"),
     ("too large for 128-bit", "SQL_PARAMS", "a parameter could not be bound"),
 )
 _TEXT_IS_TRUSTED = (
     duckdb.BinderException,
     duckdb.InvalidInputException,
+    duckdb.IOException,
     duckdb.OutOfRangeException,
+    OSError,
+)
+# The database is unusable after the first two, may be short of memory after the next two, and after a failed
+# write to a spill file every later statement that spills fails too.
+_LEAVES_WORKER_UNSOUND = (
+    duckdb.FatalException,
+    duckdb.InternalException,
+    duckdb.OutOfMemoryException,
+    MemoryError,
+    duckdb.IOException,
+    OSError,
 )
 
 
@@ -63,15 +81,12 @@ def failure_of(error: BaseException) -> Failed:
     """Why a statement failed, in words that are safe to show."""
     if isinstance(error, ResourceLimit):
         return Failed(RESOURCE_LIMIT, str(error))
-    # A FatalException or InternalException leaves the database unusable; so may memory that ran out.
-    is_sound = not isinstance(
-        error, duckdb.FatalException | duckdb.InternalException | duckdb.OutOfMemoryException | MemoryError
-    )
+    is_sound = not isinstance(error, _LEAVES_WORKER_UNSOUND)
     if isinstance(error, _TEXT_IS_TRUSTED):
         said = _first_line(error).lower()
         for words, reason, detail in _BY_TEXT:
             if words in said:
-                return Failed(reason, detail)
+                return Failed(reason, detail, is_sound)
     for kinds, reason, detail in _BY_TYPE:
         if isinstance(error, kinds):
             return Failed(reason, detail, is_sound)

@@ -100,7 +100,8 @@ class WorkerProcess:
         except (EOFError, OSError) as error:
             raise BackendUnavailable("a query process could not be started") from error
         if not isinstance(answer, Ready):
-            raise BackendUnavailable("a query process could not be started")
+            why = answer.detail if isinstance(answer, Failed) else type(answer).__name__
+            raise BackendUnavailable(f"a query process could not be started: {why}")
         self.missing = answer.missing
         return True
 

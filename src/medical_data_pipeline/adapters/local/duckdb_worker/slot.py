@@ -25,7 +25,6 @@ _POLL_S = 0.05
 _INTERRUPT_GRACE_S = 0.7
 _START_TIMEOUT_S = 60.0
 
-_NO_WORKER = Failed(UNAVAILABLE, "no query process could be started")
 _TIMEOUT = Failed("QUERY_TIMEOUT", "the query ran longer than a query may", is_worker_sound=False)
 _CANCELLED = Failed("QUERY_CANCELLED", "the query was cancelled", is_worker_sound=False)
 _CLOSED = Failed(UNAVAILABLE, "the query engine is shutting down", is_worker_sound=False)
@@ -51,6 +50,7 @@ class WorkerSlot:
         self._queue = queue
         self._complete = complete
         self._worker: WorkerProcess | None = None
+        self._start_failure = ""
         self.is_warm = threading.Event()
         self._thread = threading.Thread(target=self._drive, name=plan.scratch_directory.name, daemon=True)
         self._thread.start()
@@ -84,11 +84,13 @@ class WorkerSlot:
         self._discard_worker()
         try:
             worker = WorkerProcess.start(self._plan)
-        except OSError:
+        except OSError as error:
+            self._start_failure = f"a query process could not be started: {type(error).__name__}"
             return None
         try:
             self._await_ready(worker)
-        except BackendUnavailable:
+        except BackendUnavailable as error:
+            self._start_failure = str(error)
             worker.kill()
             return None
         self._worker = worker
@@ -104,7 +106,8 @@ class WorkerSlot:
     def _answer(self, query: AcceptedQuery) -> None:
         worker = self._require_worker()
         if worker is None:
-            self._complete(query, _NO_WORKER, self._plan.scratch_directory)
+            failed = Failed(UNAVAILABLE, self._start_failure)
+            self._complete(query, failed, self._plan.scratch_directory)
             return
         query.begin()
         worker.run(_asked(query))

@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 
 from medical_data_pipeline.adapters.local.duckdb_worker import confinement
-from medical_data_pipeline.adapters.local.duckdb_worker.failures import failure_of
+from medical_data_pipeline.adapters.local.duckdb_worker.failures import UNAVAILABLE, failure_of
 from medical_data_pipeline.adapters.local.duckdb_worker.messages import (
     Failed,
     Finished,
@@ -42,7 +42,12 @@ def serve(prepare: Prepare) -> None:
     setup = receive(commands)
     if not isinstance(setup, Setup):
         raise TypeError("the first message must be the setup")
-    connection, missing = _confined_connection(setup, prepare)
+    try:
+        connection, missing = _confined_connection(setup, prepare)
+    except Exception as error:
+        # The name of the error alone: its text may hold paths of the machine.
+        send(replies, Failed(UNAVAILABLE, type(error).__name__))
+        raise
     worker = _Worker(setup, connection)
     # A thread of its own hears an interrupt, or that the server is gone, while a statement runs.
     threading.Thread(target=worker.listen, args=(commands,), daemon=True).start()
