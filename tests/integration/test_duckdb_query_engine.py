@@ -73,7 +73,7 @@ def test_a_query_past_its_deadline_ends_while_others_answer(tmp_path):
 
     assert rows(engine, "select 42") == [(42,)]
     assert engine.status(endless, wait_s=10).reason == "QUERY_TIMEOUT"
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 3
     engine.close()
 
 
@@ -84,7 +84,7 @@ def test_a_kernel_that_hears_no_interrupt_is_killed_at_its_deadline(tmp_path):
     status = outcome(engine, DEAF)
 
     assert status.reason == "QUERY_TIMEOUT"
-    assert status.finished_at - status.submitted_at < timedelta(seconds=1.5)
+    assert status.finished_at - status.submitted_at < timedelta(seconds=2.5)
     assert not is_running(pid)
     assert rows(engine, "select 42") == [(42,)]
     engine.close()

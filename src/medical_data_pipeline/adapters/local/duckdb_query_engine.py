@@ -81,6 +81,7 @@ class DuckDbQueryEngine(QueryEngine):
         self._queue = QueryQueue(settings.max_waiting)
         self._folder = DuckDbResultFolder(settings.results_directory)
         limits = SlotLimits(settings.query_timeout_s, settings.worker_recycle_bytes)
+        # Resolved, since a link to the data is not the data to the kernel.
         reads = tuple(path.resolve() for path in settings.read_directories)
         self._slots = [
             WorkerSlot(

@@ -1,0 +1,55 @@
+"""A real Iceberg table, read by a confined worker."""
+
+import pyarrow as pa
+import pytest
+from duckdb_engines import outcome, raw_engine, rows
+from pyiceberg.catalog.sql import SqlCatalog
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("iceberg")
+
+
+@pytest.fixture(scope="module")
+def engine(folder):
+    engine = raw_engine(folder, workers=1)
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="module")
+def table(folder, engine):
+    data = folder / "data"
+    catalog = SqlCatalog("local", uri=f"sqlite:///{data}/catalog.db", warehouse=f"file://{data}")
+    catalog.create_namespace("med")
+    visits = pa.table({"mrn": ["00123", "00456", None], "age": [40, None, 7]})
+    table = catalog.create_table("med.visits", visits.schema)
+    table.append(visits)
+    first = table.current_snapshot().snapshot_id
+    table.append(visits)
+    table.delete("mrn = '00456'")
+    yield table, first
+    catalog.close()
+
+
+def test_an_iceberg_table_is_read_as_it_is_now(engine, table):
+    location = table[0].metadata_location.removeprefix("file://")
+
+    found = rows(engine, f"select mrn, age from iceberg_scan('{location}') order by age, mrn", "mrn", "age")
+
+    assert found == [(None, 7), (None, 7), ("00123", 40), ("00123", 40)]
+
+
+def test_an_iceberg_table_is_read_as_it_was(engine, table):
+    location = table[0].metadata_location.removeprefix("file://")
+
+    found = rows(engine, f"select count(*) from iceberg_scan('{location}', snapshot_from_id={table[1]})")
+
+    assert found == [(3,)]
+
+
+def test_an_iceberg_table_outside_the_data_is_not_read(engine, tmp_path):
+    status = outcome(engine, f"select * from iceberg_scan('{tmp_path}/metadata/v1.metadata.json')")
+
+    assert status.reason == "SQL_FORBIDDEN_OBJECT"
