@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from medical_data_pipeline.adapters.local.duckdb_values import python_values
 
 _NEEDS_QUOTES = '[",\r\n]|^$'
+_SCALE_WITHOUT_EXPONENT = 6
 _FORMULA_START = "^[=+@\t\r-]"
 
 
@@ -88,7 +89,9 @@ def _each(column: pa.Array, text: Callable[[object], str]) -> pa.Array:
 
 
 def _decimals(column: pa.Array) -> pa.Array:
-    # Arrow would write 0.0000001 with an exponent.
+    # Arrow writes 0.0000001 with an exponent, and without one is much faster than Python.
+    if column.type.scale <= _SCALE_WITHOUT_EXPONENT:
+        return column.cast(pa.string())
     return _each(column, lambda value: f"{value:f}" if isinstance(value, Decimal) else str(value))
 
 

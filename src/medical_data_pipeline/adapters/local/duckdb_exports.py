@@ -7,13 +7,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from medical_data_pipeline.adapters.local.duckdb_csv_text import csv_header, csv_lines
-from medical_data_pipeline.adapters.local.duckdb_stored_result import StoredResult
 from medical_data_pipeline.model.query import ResultFormat
 
 ROW_GROUP_BYTES = 32 << 20
 
 
-def export(result: StoredResult, wanted: ResultFormat) -> Iterator[bytes]:
+def export(result: pa.RecordBatchFileReader, wanted: ResultFormat) -> Iterator[bytes]:
     match wanted:
         case ResultFormat.CSV:
             return export_csv(result)
@@ -23,29 +22,29 @@ def export(result: StoredResult, wanted: ResultFormat) -> Iterator[bytes]:
             return _parquet(result)
 
 
-def export_csv(result: StoredResult, *, is_spreadsheet_safe: bool = False) -> Iterator[bytes]:
+def export_csv(result: pa.RecordBatchFileReader, *, is_spreadsheet_safe: bool = False) -> Iterator[bytes]:
     """CSV after RFC 4180: null is an empty cell, the empty string a quoted one.
 
     `is_spreadsheet_safe` puts an apostrophe before text that a spreadsheet would run as a formula, which
     changes the text.
     """
-    yield csv_header([column.name for column in result.columns])
-    for batch in result.batches():
+    yield csv_header(result.schema.names)
+    for batch in _batches(result):
         yield csv_lines(batch, is_spreadsheet_safe)
 
 
-def _arrow(result: StoredResult) -> Iterator[bytes]:
+def _arrow(result: pa.RecordBatchFileReader) -> Iterator[bytes]:
     written = _Written()
-    with pa.ipc.new_stream(pa.PythonFile(written, "w"), result.schema()) as writer:
-        for batch in result.batches():
+    with pa.ipc.new_stream(pa.PythonFile(written, "w"), result.schema) as writer:
+        for batch in _batches(result):
             writer.write_batch(batch)
             yield written.take()
     yield written.take()
 
 
-def _parquet(result: StoredResult) -> Iterator[bytes]:
+def _parquet(result: pa.RecordBatchFileReader) -> Iterator[bytes]:
     written = _Written()
-    schema = _with_distinct_names(result.schema())
+    schema = _with_distinct_names(result.schema)
     with pq.ParquetWriter(pa.PythonFile(written, "w"), schema, compression="zstd") as writer:
         for batches in _row_groups(result):
             columns = (batch.columns for batch in batches)
@@ -55,10 +54,14 @@ def _parquet(result: StoredResult) -> Iterator[bytes]:
     yield written.take()
 
 
-def _row_groups(result: StoredResult) -> Iterator[list[pa.RecordBatch]]:
+def _batches(result: pa.RecordBatchFileReader) -> Iterator[pa.RecordBatch]:
+    return (result.get_batch(index) for index in range(result.num_record_batches))
+
+
+def _row_groups(result: pa.RecordBatchFileReader) -> Iterator[list[pa.RecordBatch]]:
     group: list[pa.RecordBatch] = []
     size_bytes = 0
-    for batch in result.batches():
+    for batch in _batches(result):
         group.append(batch)
         size_bytes += batch.nbytes
         if size_bytes >= ROW_GROUP_BYTES:

@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -109,18 +110,17 @@ class DuckDbQueryEngine(QueryEngine):
         return self._find(query_id).wait(wait_s)
 
     def page(self, query_id: str, offset: int, max_rows: int) -> ResultPage:
-        result = self._result(query_id)
-        try:
-            return result.page(offset, max_rows, self._settings.max_page_bytes)
-        except FileNotFoundError:
-            raise QueryNotFound("the result expired while it was read") from None
+        with _expired_meanwhile():
+            return self._result(query_id).page(offset, max_rows, self._settings.max_page_bytes)
 
     def export(self, query_id: str, wanted: ResultFormat) -> Iterator[bytes]:
-        return export(self._result(query_id), wanted)
+        with _expired_meanwhile():
+            return export(self._result(query_id).open(), wanted)
 
     def export_spreadsheet_csv(self, query_id: str) -> Iterator[bytes]:
         """CSV in which no text is taken for a formula; see `export_csv`."""
-        return export_csv(self._result(query_id), is_spreadsheet_safe=True)
+        with _expired_meanwhile():
+            return export_csv(self._result(query_id).open(), is_spreadsheet_safe=True)
 
     def cancel(self, query_id: str) -> None:
         query = self._find(query_id)
@@ -206,3 +206,12 @@ class DuckDbQueryEngine(QueryEngine):
         for query_id in query_ids:
             del self._queries[query_id]
             self._folder.remove(query_id)
+
+
+@contextmanager
+def _expired_meanwhile() -> Iterator[None]:
+    """A result whose file went between being found and being opened has expired."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise QueryNotFound("the result of the query has expired") from None

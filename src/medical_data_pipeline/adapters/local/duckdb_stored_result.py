@@ -37,29 +37,23 @@ class StoredResult:
         end = offset + len(rows)
         return ResultPage(self.columns, tuple(rows), end if rows and end < self.rows else None)
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        """Every record batch in order; only the one in hand needs to be in memory."""
-        with pa.memory_map(str(self.path)) as source, pa.ipc.open_file(source) as reader:
-            for index in range(reader.num_record_batches):
-                yield reader.get_batch(index)
-
-    def schema(self) -> pa.Schema:
-        with pa.memory_map(str(self.path)) as source, pa.ipc.open_file(source) as reader:
-            return reader.schema
+    def open(self) -> pa.RecordBatchFileReader:
+        """The record batches, mapped and not loaded; they stay readable when the file is removed."""
+        return pa.ipc.open_file(pa.memory_map(str(self.path)))
 
     def _pieces(self, offset: int, max_rows: int) -> Iterator[pa.RecordBatch]:
         """The record batches of the range, cut to it."""
         end = min(offset + max_rows, self.rows)
         if offset >= end:
             return
-        with pa.memory_map(str(self.path)) as source, pa.ipc.open_file(source) as reader:
-            index = bisect_right(self.batch_ends, offset)
-            while offset < end:
-                batch_end = self.batch_ends[index]
-                batch = reader.get_batch(index)
-                start = offset - (batch_end - batch.num_rows)
-                yield batch.slice(start, end - offset)
-                offset, index = batch_end, index + 1
+        reader = self.open()
+        index = bisect_right(self.batch_ends, offset)
+        while offset < end:
+            batch_end = self.batch_ends[index]
+            batch = reader.get_batch(index)
+            start = offset - (batch_end - batch.num_rows)
+            yield batch.slice(start, end - offset)
+            offset, index = batch_end, index + 1
 
 
 def batch_ends(batch_rows: Sequence[int]) -> tuple[int, ...]:

@@ -1,5 +1,6 @@
 """What the kernel forbids a worker process, whatever SQL reaches it; elsewhere than on Linux, less."""
 
+import contextlib
 import ctypes
 import os
 import resource
@@ -117,9 +118,9 @@ def _allow(libc: ctypes.CDLL, ruleset_fd: int, path: str, access: int) -> None:
 
 def prefer_as_memory_victim() -> None:
     """When the machine runs out of memory, let the kernel kill this process and not the server."""
-    score = Path("/proc/self/oom_score_adj")
-    if score.exists():
-        score.write_text("1000")
+    # Not there on other systems, and read-only in some containers.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 def limit_resources(limits: WorkerLimits) -> tuple[str, ...]:

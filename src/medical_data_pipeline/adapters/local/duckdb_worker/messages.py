@@ -89,7 +89,14 @@ def receive(pipe: Connection) -> Message:
         EOFError: the other side is gone.
         OSError: the other side sent what is not a message.
     """
-    kind, fields = json.loads(pipe.recv_bytes(MAX_MESSAGE_BYTES))
+    content = pipe.recv_bytes(MAX_MESSAGE_BYTES)
+    try:
+        return _decoded(*json.loads(content))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise OSError("the other side sent what is not a message") from error
+
+
+def _decoded(kind: str, fields: dict[str, Any]) -> Message:
     plain: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()
     }

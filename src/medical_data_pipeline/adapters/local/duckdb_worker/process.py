@@ -119,7 +119,7 @@ class WorkerProcess:
         """What became of the statement; None when the worker is gone."""
         try:
             message = receive(self._replies)
-        except (EOFError, OSError, ValueError):
+        except (EOFError, OSError):
             return None
         return message if isinstance(message, Finished | Failed) else None
 

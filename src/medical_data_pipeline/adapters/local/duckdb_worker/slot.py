@@ -28,6 +28,7 @@ _START_TIMEOUT_S = 60.0
 _TIMEOUT = Failed("QUERY_TIMEOUT", "the query ran longer than a query may", is_worker_sound=False)
 _CANCELLED = Failed("QUERY_CANCELLED", "the query was cancelled", is_worker_sound=False)
 _CLOSED = Failed(UNAVAILABLE, "the query engine is shutting down", is_worker_sound=False)
+_BROKEN = Failed("INTERNAL", "the query failed for a reason of our own", is_worker_sound=False)
 _DIED = Failed(
     RESOURCE_LIMIT, "the query's process was ended, as when memory runs out", is_worker_sound=False
 )
@@ -74,7 +75,11 @@ class WorkerSlot:
             query = self._queue.take()
             if query is None:
                 break
-            self._answer(query)
+            try:
+                self._answer(query)
+            except Exception:  # a slot whose thread ends is lost until the server restarts
+                self._complete(query, _BROKEN, self._plan.scratch_directory)
+                self._discard_worker()
         self._discard_worker()
 
     def _require_worker(self) -> WorkerProcess | None:
