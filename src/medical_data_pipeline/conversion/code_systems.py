@@ -125,8 +125,9 @@ def code_by_values(cells: Sequence[str]) -> FoundCode | None:
 
 
 def head_word(words: Sequence[str]) -> str:
-    """The word that says what the column is of: the last one, numbering aside."""
-    return next((word for word in reversed(words) if not word.isdigit()), "")
+    """The word that says what the column is of: the last one, or the one before "of"; numbering aside."""
+    named = words[: words.index("of")] if "of" in words else words
+    return next((word for word in reversed(named) if not word.isdigit()), "")
 
 
 def _is_evident(system: CodeSystem, cells: Sequence[str]) -> bool:

@@ -41,7 +41,7 @@ def _words(text: str) -> frozenset[str]:
 # The first rule that fits decides.
 IDENTIFIERS = rules(
     """
-    ssn              SSN            text  ssn | social security | social number | securite sociale
+    ssn              SSN            text  ssn | social security | social number | last 4
     nhs_number       RECORD_NUMBER  text  nhs number | nhs | chi number
     national_id      SSN            text  national id | national number | tax id | tin
     email            EMAIL          -     email | e mail | mail ! order
@@ -69,7 +69,7 @@ IDENTIFIERS = rules(
     biometric        OTHER_ID       -     fingerprint | biometric | photo | retina scan | voiceprint
     concept_id       NONE           -     concept id
     category_id      NONE           -     type id | status id | class id | category id | department id
-    category_id      NONE           -     test id | item id | unit id | drug id | product id
+    category_id      NONE           -     test id | item id | unit id | drug id | product id ! exposure
     category_id      NONE           -     schedule id | version id
     payer            NONE           -     payer id | payer
     mrn              RECORD_NUMBER  text  mrn | medical record | empi | mpi | chart number | historia clinica
@@ -83,21 +83,28 @@ IDENTIFIERS = rules(
     record_id        OTHER_ID       -     record id | record number | record identifier
     claim_id         OTHER_ID       -     claim id | claim number | claim identifier | claim key
     claim_id         OTHER_ID       -     invoice id | invoice number | bill id | bill number
+    provider_id      PROVIDER       -     provider source value
+    facility_id      PROVIDER       -     site source value
+    location         GEOGRAPHIC     -     location source value
+    plan_number      PLAN_NUMBER    text  plan source value | family source value
+    encounter_id     OTHER_ID       -     visit source value
     provider_id      PROVIDER       -     provider id | provider number | physician id | physician number
     provider_id      PROVIDER       -     doctor id | nurse id | prescriber id | caregiver id | staff id
     provider_id      PROVIDER       -     employee id | practitioner id | surgeon id | employee number
     facility_id      PROVIDER       -     organization id | facility id | hospital id | facility number
     facility_id      PROVIDER       -     site id | clinic id
-    patient_id       RECORD_NUMBER  -     patient id | patient number | patient key | patient identifier
-    patient_id       RECORD_NUMBER  -     person id | subject id | participant id | client id | resident id
     encounter_id     OTHER_ID       -     encounter id | encounter number | visit id | visit number
     encounter_id     OTHER_ID       -     hadm id | stay id | admission id | admission number
     encounter_id     OTHER_ID       -     episode id | case id | case number | csn | fin | appointment id
     order_id         OTHER_ID       -     order id | order number | accession | specimen id | sample id
+    patient_id       RECORD_NUMBER  -     person source value | patient source value
+    patient_id       RECORD_NUMBER  -     patient id | patient number | patient key | patient identifier
+    patient_id       RECORD_NUMBER  -     person id | subject id | participant id | client id | resident id
+    secret           OTHER_ID       text  password | passcode | pin code
     latitude         GEOGRAPHIC     -     latitude
     longitude        GEOGRAPHIC     -     longitude | gps | coordinates | geolocation | geocode
     census_area      GEOGRAPHIC     text  census | tract | fips | block group
-    address          GEOGRAPHIC     -     address | street | house number | apartment | apt | residence
+    address          GEOGRAPHIC     -     address | add line | street | house number | apartment | residence
     city             GEOGRAPHIC     -     city | town | village | municipality | suburb | hometown
     county           GEOGRAPHIC     -     county | district | parish | borough | precinct | neighborhood
     location         GEOGRAPHIC     -     region | location | room | bed ! admission discharge body
@@ -109,7 +116,7 @@ NAMES = rules(
     """
     first_name   NAME  -  first name | given name | preferred name | nickname | nick name
     last_name    NAME  -  last name | family name | second name
-    middle_name  NAME  -  middle name | middle initial | initials | patronymic
+    middle_name  NAME  -  middle name | middle initial | initials | signature
     maiden_name  NAME  -  maiden | birth name | previous name
     name         NAME  -  full name | patient name | person name | owner name | contact name | alias
     name         NAME  -  guarantor name | next kin | member name | subscriber name | insured name

@@ -105,6 +105,11 @@ license=licence; prov=provider; hosp=hospital; dept=department; med=medication; 
 sys=system; ident=identifier; yob=birth year; ht=height; wt=weight; lng=longitude; lon=longitude
 lat=latitude; cnt=count; pct=percent; temp=temperature; gender=sex; telno=phone number
 phoneno=phone number; mobileno=mobile phone
+bene=beneficiary; clm=claim; prvdr=provider; dgns=diagnosis; physn=physician; pmt=payment; nm=name
+brthdtc=birth date; brthdat=birth date; usubjid=subject id; subjid=subject id; enc=encounter
+pcp=physician; gp=physician; dr=physician; lieu=place; patienten=patient; nok=next kin; versicherung=insurance
+aufn=admission; uom=unit; ageu=age unit; telecom=phone; securite=social; sociale=security; coord=coordinates
+coordinate=coordinates; easting=coordinates; northing=coordinates
 """
 
 

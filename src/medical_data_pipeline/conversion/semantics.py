@@ -14,6 +14,7 @@ from medical_data_pipeline.conversion.code_systems import (
 from medical_data_pipeline.conversion.header_words import header_words
 from medical_data_pipeline.conversion.value_forms import (
     is_date_like,
+    is_measured,
     is_number,
     is_short_code,
     is_time_of_day,
@@ -86,9 +87,7 @@ def _by_header(seen: _Seen) -> Recognition | None:
     """What the header names, the most telling first; None when it names nothing known."""
     if not seen.words:
         return None
-    if _counts_something(seen):
-        return _found("count", PhiClass.NONE, "the header says number of, or count")
-    for step in (_identifier, _code, _text, _time, _person):
+    for step in (_count, _identifier, _number_of, _code, _text, _time, _person):
         if found := step(seen):
             return found
     # Half a dozen check digits that all pass say more than a header such as "reaction" or "value".
@@ -97,12 +96,20 @@ def _by_header(seen: _Seen) -> Recognition | None:
     return _measure_or_category(seen) or _other_id(seen)
 
 
-def _counts_something(seen: _Seen) -> bool:
-    words = seen.words
-    if len(words) > 1 and words[0] in {"number", "n", "count"} and words[1] not in {"id", "code"}:
-        return not words[1].isdigit()
-    ordinals = {"seq", "sequence", "rank", "line", "row", "version"}
-    return seen.head in {"count", "counts"} or (seen.head == "number" and bool(ordinals & seen.letters))
+def _count(seen: _Seen) -> Recognition | None:
+    ordinals = {"seq", "sequence", "rank", "line", "row", "version", "value", "result"}
+    is_place = seen.head == "number" and bool(ordinals & seen.letters)
+    if seen.head in {"count", "counts"} or is_place or seen.words[:2] == ("number", "of"):
+        return _found("count", PhiClass.NONE, "the header says count, place in an order or number of")
+    return None
+
+
+def _number_of(seen: _Seen) -> Recognition | None:
+    """`num_visits` and `n_beds`, where no identifier is named."""
+    is_number_of = len(seen.words) > 1 and seen.words[0] in {"number", "n"}
+    if is_number_of and seen.head not in {"id", "code", "number", "n"}:
+        return _found("count", PhiClass.NONE, "the header says number of")
+    return None
 
 
 def _identifier(seen: _Seen) -> Recognition | None:
@@ -158,6 +165,10 @@ def _time(seen: _Seen) -> Recognition | None:
             return _found("date", PhiClass.DATE, "the header says time and the values are dates")
         if share(cells, is_time_of_day, MOST) >= MOST:
             return _found("time_of_day", PhiClass.NONE, "the values are times of day without a date")
+        if share(cells, _is_long_number, MOST) >= MOST:
+            return _found(
+                "epoch", PhiClass.DATE, "the header says time and the values can be seconds since 1970"
+            )
         if evidence.are_numbers(cells):
             return _found(seen.head, PhiClass.NONE, "the values are plain numbers, not dates")
     is_date = seen.head in rules.DATE_HEADS or (seen.head not in {"id", "code"} and "date" in seen.letters)
@@ -220,7 +231,12 @@ def _measure_or_category(seen: _Seen) -> Recognition | None:
         return _found(tag, PhiClass.NONE, "the header says a result or a quantity")
     if head in rules.CATEGORIES or (seen.letters & rules.TAGGED_CATEGORIES and head != "id"):
         tagged = sorted(seen.letters & rules.TAGGED_CATEGORIES)
-        tag = "unit" if head in {"unit", "units", "uom"} else (tagged[0] if tagged else "category")
+        is_ward = bool(seen.letters & {"care", "nursing"})
+        tag = (
+            "unit"
+            if head in {"unit", "units", "uom"} and not is_ward
+            else (tagged[0] if tagged else "category")
+        )
         return _found(tag, PhiClass.NONE, _says(tag))
     if head in rules.DESCRIPTIONS:
         return _description(seen)
@@ -239,7 +255,20 @@ def _description(seen: _Seen) -> Recognition:
 
 
 def _other_id(seen: _Seen) -> Recognition | None:
-    ids = {"id", "ids", "uid", "uuid", "guid", "identifier", "key", "number", "encounter", "visit", "claim"}
+    ids = {
+        "id",
+        "ids",
+        "uid",
+        "uuid",
+        "guid",
+        "identifier",
+        "key",
+        "number",
+        "encounter",
+        "visit",
+        "claim",
+        "case",
+    }
     if seen.letters == {"id"} and seen.table & {"patient", "patients", "persons"}:
         return _found("patient_id", PhiClass.RECORD_NUMBER, "the header says id, in a table of patients")
     if seen.head in ids and not share(seen.cells, is_date_like, HALF) >= HALF:
@@ -262,6 +291,8 @@ def _by_values(seen: _Seen) -> Recognition:
         return _found("name", PhiClass.NAME, "many values hold common names of persons")
     if evidence.are_numbers(cells):
         return _long_numbers(cells)
+    if share(cells, is_measured, MOST) >= MOST:
+        return Recognition()
     if evidence.look_like_persons(cells):
         return _found("name", PhiClass.NAME, "nearly all values are written like names of persons")
     if evidence.reads_like_prose(cells):
@@ -275,9 +306,13 @@ def _by_values(seen: _Seen) -> Recognition:
 
 def _long_numbers(cells: tuple[str, ...]) -> Recognition:
     """Distinct whole numbers of eight digits or more count nothing that is measured in a patient."""
-    if len(cells) >= 10 and share(cells, lambda cell: cell.isdigit() and len(cell) >= 8, MOST) >= MOST:
+    if len(cells) >= 10 and share(cells, _is_long_number, MOST) >= MOST:
         return _found("id", PhiClass.OTHER_ID, "the values are long whole numbers, all different")
     return Recognition()
+
+
+def _is_long_number(cell: str) -> bool:
+    return cell.isdigit() and len(cell) >= 8
 
 
 def _guarded(found: Recognition, seen: _Seen) -> Recognition:

@@ -109,7 +109,10 @@ def look_like_identifiers(cells: Sequence[str]) -> bool:
 
 
 def _is_identifier_like(cell: str) -> bool:
-    return " " not in cell and sum(map(str.isdigit, cell)) >= 3 and not forms.is_number(cell)
+    digits = sum(map(str.isdigit, cell))
+    # `120/80` and `3.5-5.1` are measured.
+    is_long_enough = digits >= 3 if any(map(str.isalpha, cell)) else digits >= 7
+    return " " not in cell and is_long_enough and not forms.is_number(cell)
 
 
 def _is_person_like(cell: str) -> bool:

@@ -88,6 +88,9 @@ is_date_like = form(
 )
 is_time_of_day = form(r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?: ?[AaPp]\.?[Mm]\.?)?")
 is_number = form(r"[-+]?(?:\d+(?:[.,]\d+)*|[.,]\d+)(?:[eE][-+]?\d+)? ?%?|nan|inf|-inf", re.IGNORECASE)
+is_measured = form(
+    r"(?:[<>~=]{1,2} ?)?[-+]?\d{1,6}(?:[.,]\d{1,6})?|\d{1,3}(?:[.,]\d{1,3})? ?[-/] ?\d{1,3}(?:[.,]\d{1,3})?"
+)
 is_integer = form(r"-?\d+")
 is_short_code = form(r"[0-9A-Za-z][0-9A-Za-z.\-_/:+*]{0,23}")
 is_icd9_decimal = form(r"\d{3}\.\d{1,2}")

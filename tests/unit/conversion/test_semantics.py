@@ -133,6 +133,19 @@ IDENTIFIERS = [
     ("dea_number", ["AB1234563"], PhiClass.LICENCE_NUMBER, True),
     ("UDI", ["(01)13465995954590"], PhiClass.DEVICE, False),
     ("serial_number", ["778"], PhiClass.DEVICE, False),
+    ("numero_securite_sociale", ["1850575123456"], PhiClass.SSN, True),
+    ("person_source_value", ["17"], PhiClass.RECORD_NUMBER, False),
+    ("PAT_ENC_CSN_ID", ["17"], PhiClass.OTHER_ID, False),
+    ("drug_exposure_id", ["17"], PhiClass.OTHER_ID, False),
+    ("date_of_service", ["17"], PhiClass.DATE, False),
+    ("charttime", ["1706700000"], PhiClass.DATE, False),
+    ("Patienten-ID", ["17"], PhiClass.RECORD_NUMBER, False),
+    ("BENE_BIRTH_DT", ["19500101"], PhiClass.BIRTH_DATE, False),
+    ("USUBJID", ["CDISC01.100008"], PhiClass.RECORD_NUMBER, False),
+    ("ssn_last4", ["1234"], PhiClass.SSN, True),
+    ("signature", ["x"], PhiClass.NAME, False),
+    ("x_coord", ["1.0"], PhiClass.GEOGRAPHIC, False),
+    ("name_of_patient", ["x"], PhiClass.NAME, False),
     ("note", NOTES, PhiClass.FREE_TEXT, False),
     ("LINENOTE", [], PhiClass.FREE_TEXT, False),
     ("Bemerkungen", ["müde"], PhiClass.FREE_TEXT, False),
@@ -186,6 +199,8 @@ CODES = [
 
 NUMBERS = [
     ("hr", ["72", "65"]),
+    ("valuenum", ["1.2"]),
+    ("cause_of_death_count", ["1"]),
     ("n", ["1", "3"]),
     ("rank", ["1", "2"]),
     ("count", ["1", "2"]),
@@ -235,6 +250,8 @@ HARMLESS_TEXT = [
     ("phone_type", ["home", "work"]),
     ("payer", ["Medicare"]),
     ("smoker", ["true", "unknown"]),
+    ("BP (mmHg)", ["120/80", "118/76"]),
+    ("valueuom", ["mg/dL"]),
     ("at", ["08:15:00", "23:59:59"]),
 ]
 
