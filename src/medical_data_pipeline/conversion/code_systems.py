@@ -78,7 +78,7 @@ BY_HEADER = (
     _system("icd11", "ICD-11", "icd 11"),
     _system("icdo", "ICD-O", "icd o|icdo"),
     *(_ICD10, _ICD9, _LOINC, _SNOMED, _RXNORM, _NDC, _CPT, _HCPCS, _NPI, _CVX, _ATC),
-    _system("ops", "OPS", "ops code|ops", forms.is_ops),
+    _system("ops", "OPS", "ops code|ops kode", forms.is_ops),
     _system("drg", "diagnosis related group", "drg|ms drg|apr drg|msdrg"),
     _system("revenue_code", "revenue centre", "revenue code|rev code|revenue center"),
     _system("place_of_service", "place of service", "place service|pos code"),
@@ -95,7 +95,7 @@ def code_by_header(words: Sequence[str], cells: Sequence[str], table: frozenset[
     """The code system the header names, made exact by the values where the header leaves it open."""
     bag, head = frozenset(words), head_word(words)
     for system in BY_HEADER:
-        if system.named_by(bag, head):
+        if system.named_by(bag, head) and not _are_measured(cells):
             return _confirmed(system, cells)
     if head in NOT_A_CODE:
         return None
@@ -128,6 +128,12 @@ def head_word(words: Sequence[str]) -> str:
     """The word that says what the column is of: the last one, or the one before "of"; numbering aside."""
     named = words[: words.index("of")] if "of" in words else words
     return next((word for word in reversed(named) if not word.isdigit()), "")
+
+
+def _are_measured(cells: Sequence[str]) -> bool:
+    """Decimals that no code has: a DRG's weight, a risk modifier of 1.25."""
+    are_numbers = bool(cells) and forms.share(cells, forms.is_number) >= MOST
+    return are_numbers and forms.share(cells, forms.is_numeric_code) < MOST
 
 
 def _is_evident(system: CodeSystem, cells: Sequence[str]) -> bool:

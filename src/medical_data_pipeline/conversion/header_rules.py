@@ -79,7 +79,7 @@ IDENTIFIERS = rules(
     member_number    PLAN_NUMBER    text  medicaid id | medicare id | medicaid number | medicare number
     plan_number      PLAN_NUMBER    text  insurance id | insurance number | plan number | plan id | policy
     plan_number      PLAN_NUMBER    text  group number | certificate id | insurance policy
-    account_number   ACCOUNT_NUMBER text  account | iban | credit card | card number | bank
+    account_number   ACCOUNT_NUMBER text  account | iban | credit card | card number | bank ! blood tissue
     record_id        OTHER_ID       -     record id | record number | record identifier
     claim_id         OTHER_ID       -     claim id | claim number | claim identifier | claim key
     claim_id         OTHER_ID       -     invoice id | invoice number | bill id | bill number
@@ -103,7 +103,7 @@ IDENTIFIERS = rules(
     secret           OTHER_ID       text  password | passcode | pin code
     latitude         GEOGRAPHIC     -     latitude
     longitude        GEOGRAPHIC     -     longitude | gps | coordinates | geolocation | geocode
-    census_area      GEOGRAPHIC     text  census | tract | fips | block group
+    census_area      GEOGRAPHIC     text  census tract | census block | tract | fips | block group
     address          GEOGRAPHIC     -     address | add line | street | house number | apartment | residence
     city             GEOGRAPHIC     -     city | town | village | municipality | suburb | hometown
     county           GEOGRAPHIC     -     county | district | parish | borough | precinct | neighborhood
@@ -128,7 +128,7 @@ NAMES = rules(
 # Read as a name only when they are the whole header.
 BARE_NAMES = _words(
     """
-    given client contact customer father first fullname guarantor guardian kin last maiden middle mother
+    client contact customer father first fullname given guarantor guardian kin last maiden middle mother
     parent person prefix relative spouse suffix who
     """
 )
@@ -161,17 +161,17 @@ FREE_TEXT = _words(
 )
 DATE_HEADS = _words(
     """
-    time year date dates datetime day month quarter timestamp week
+    date dates datetime day month quarter time timestamp week year
     """
 )
 MEASURES = _words(
     """
-    adjustment adjustments amount average avg balance bmi copay cost costs count counts coverage covered
-    days deductible dosage dose duration expenses fee fees height hours income index length level los max
-    mean median min minutes months mortality outstanding payment payments percent percentage pressure
-    price pulse quantity rank rate ratio refills revenue saturation score seconds seq sequence
-    size std strength sum temperature total uncovered utilization variance version volume weeks weight
-    width years
+    adjustment adjustments amount attempts average avg balance bmi calls contacts copay cost costs count
+    counts coverage covered days deductible dosage dose duration expenses fee fees height hours income
+    index length level limit los max mean median min minutes months mortality outstanding payment
+    payments percent percentage pressure price pulse quantity rank rate ratio refills revenue saturation
+    score seconds seq sequence size std strength sum temperature total uncovered utilization variance
+    version volume weeks weight width years
     """
 )
 CATEGORIES = _words(
@@ -190,8 +190,8 @@ DESCRIPTIONS = _words(
 )
 TAGGED_CATEGORIES = _words(
     """
-    marital country currency department ethnicity language nationality race relationship religion severity sex
-    specialty state status ward
+    country currency department ethnicity language marital nationality race relationship religion
+    severity sex specialty state status ward
     """
 )
 CLINICAL_TABLES = _words(

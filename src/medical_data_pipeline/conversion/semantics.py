@@ -120,6 +120,8 @@ def _identifier(seen: _Seen) -> Recognition | None:
             continue
         if seen.head in blockers and not any(seen.head in r for r in rule.reads if r <= bag):
             continue
+        if rule.keep_text and share(seen.cells, _is_written_date, HALF) >= HALF:
+            continue
         keep = f"leading zeros and format of a {rule.tag.replace('_', ' ')} carry meaning"
         return _found(rule.tag, rule.phi, _says(rule.tag), keep if rule.keep_text else "")
     return _postcode_by_abbreviation(seen)
@@ -309,6 +311,11 @@ def _long_numbers(cells: tuple[str, ...]) -> Recognition:
     if len(cells) >= 10 and share(cells, _is_long_number, MOST) >= MOST:
         return _found("id", PhiClass.OTHER_ID, "the values are long whole numbers, all different")
     return Recognition()
+
+
+def _is_written_date(cell: str) -> bool:
+    """Eight digits alone can be a record number as well as a date."""
+    return not cell.isdigit() and bool(is_date_like(cell))
 
 
 def _is_long_number(cell: str) -> bool:
