@@ -1,5 +1,7 @@
 """DuckDB exceptions as our stable reasons; its messages hold cells and paths and go no further."""
 
+from typing import NamedTuple
+
 import duckdb
 
 from medical_data_pipeline.adapters.local.duckdb_worker.messages import Failed
@@ -8,73 +10,68 @@ INTERRUPTED = "INTERRUPTED"
 UNAVAILABLE = "UNAVAILABLE"
 RESOURCE_LIMIT = "QUERY_RESOURCE_LIMIT"
 
+_NO_FIT = "the types of an expression do not fit together"
+_NO_COLUMN = "a column of the statement is not known"
+_NO_VALUE = "a value could not be converted"
+_NOT_BOUND = "the statement and its parameters do not fit together"
+
+_MEMORY = (duckdb.OutOfMemoryException, MemoryError)
+_FILES = (duckdb.IOException, OSError)
+
 
 class ResourceLimit(Exception):
     """A result is over one of the worker's limits; the message says which."""
 
 
-# The first that fits is taken: a subclass stands before its parent.
-_BY_TYPE: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str, str], ...] = (
-    (duckdb.InterruptException, INTERRUPTED, ""),
-    (
-        (duckdb.OutOfMemoryException, MemoryError),
-        RESOURCE_LIMIT,
-        "the query needs more memory than it may use",
+class _Rule(NamedTuple):
+    """What an exception of `kinds` means, if `words` are in the first line of its text."""
+
+    kinds: type[BaseException] | tuple[type[BaseException], ...]
+    reason: str
+    detail: str
+    words: str = ""
+
+
+# The first that fits is taken.
+_RULES = (
+    _Rule(duckdb.InterruptException, INTERRUPTED, ""),
+    _Rule(_MEMORY, RESOURCE_LIMIT, "the query needs more memory than it may use"),
+    _Rule(_FILES, RESOURCE_LIMIT, "the query needs more disk than it may use", "file too large"),
+    _Rule(_FILES, RESOURCE_LIMIT, "the query needs more disk than there is", "no space left"),
+    _Rule(_FILES, UNAVAILABLE, "the files of a table could not be read"),
+    _Rule(duckdb.PermissionException, "SQL_FORBIDDEN_OBJECT", "the statement reads what it may not"),
+    # A translated statement fails on purpose by casting its message to a number.
+    _Rule(duckdb.ConversionException, "SQL_RUNTIME", "division by zero", "string 'division by zero' to"),
+    _Rule(duckdb.ConversionException, "SQL_RUNTIME", _NO_VALUE),
+    _Rule(duckdb.OutOfRangeException, "SQL_RUNTIME", "a number is out of the range of its type"),
+    _Rule(duckdb.ConstraintException, "SQL_RUNTIME", "a value breaks a rule of the statement"),
+    _Rule(duckdb.InvalidInputException, "SQL_RUNTIME", "division by zero", "error: division by zero"),
+    _Rule(duckdb.InvalidInputException, "SQL_RUNTIME", _NO_VALUE, "could not parse"),
+    _Rule(
+        duckdb.InvalidInputException,
+        "SQL_RUNTIME",
+        "a scalar subquery returned several rows",
+        "more than one row returned by a subquery",
     ),
-    (duckdb.ConversionException, "SQL_RUNTIME", "a value could not be converted"),
-    (duckdb.TypeMismatchException, "SQL_TYPE", "the types of an expression do not fit together"),
-    (duckdb.OutOfRangeException, "SQL_RUNTIME", "a number is out of the range of its type"),
-    (duckdb.ConstraintException, "SQL_RUNTIME", "a value breaks a rule of the statement"),
-    (duckdb.PermissionException, "SQL_FORBIDDEN_OBJECT", "the statement reads what it may not"),
-    (
-        (duckdb.HTTPException, duckdb.IOException, OSError),
-        UNAVAILABLE,
-        "the files of a table could not be read",
-    ),
-    (duckdb.CatalogException, "SQL_UNKNOWN_OBJECT", "a table or function of the statement is not known"),
-    (duckdb.BinderException, "SQL_TYPE", "the types of an expression do not fit together"),
-    ((duckdb.ParserException, duckdb.SyntaxException), "SQL_UNSUPPORTED", "the statement cannot be run"),
-    (duckdb.NotImplementedException, "SQL_UNSUPPORTED", "the statement uses what the engine does not have"),
-    (duckdb.InvalidInputException, "SQL_RUNTIME", "a function was given an argument it does not take"),
-    (
-        (UnicodeError, RuntimeError, duckdb.InvalidTypeException),
-        "SQL_PARAMS",
-        "a parameter could not be bound",
+    _Rule(duckdb.InvalidInputException, "SQL_PARAMS", _NOT_BOUND, "prepared statement parameters"),
+    _Rule(duckdb.InvalidInputException, "SQL_PARAMS", _NOT_BOUND, "excess parameters"),
+    _Rule(duckdb.InvalidInputException, "SQL_PARAMS", _NOT_BOUND, "too large for 128-bit"),
+    _Rule(duckdb.InvalidInputException, "SQL_RUNTIME", "a function was given an argument it does not take"),
+    _Rule((UnicodeError, RuntimeError, duckdb.InvalidTypeException), "SQL_PARAMS", _NOT_BOUND),
+    _Rule(duckdb.CatalogException, "SQL_UNKNOWN_OBJECT", "a table or function of the statement is not known"),
+    _Rule(duckdb.BinderException, "SQL_UNKNOWN_OBJECT", _NO_COLUMN, "referenced column"),
+    _Rule(duckdb.BinderException, "SQL_UNKNOWN_OBJECT", _NO_COLUMN, "does not have a column named"),
+    _Rule((duckdb.BinderException, duckdb.TypeMismatchException), "SQL_TYPE", _NO_FIT),
+    _Rule(
+        (duckdb.ParserException, duckdb.SyntaxException, duckdb.NotImplementedException),
+        "SQL_UNSUPPORTED",
+        "the statement uses what the engine does not have",
     ),
 )
 
-# What our own macros and DuckDB's functions say, in words that hold no value.
-_BY_TEXT: tuple[tuple[str, str, str], ...] = (
-    ("division by zero", "SQL_RUNTIME", "division by zero"),
-    ("divide by zero", "SQL_RUNTIME", "division by zero"),
-    ("overflow", "SQL_RUNTIME", "a number is out of the range of its type"),
-    ("more than one row returned by a subquery", "SQL_RUNTIME", "a scalar subquery returned several rows"),
-    ("could not parse", "SQL_RUNTIME", "a value could not be converted"),
-    ("referenced column", "SQL_UNKNOWN_OBJECT", "a column of the statement is not known"),
-    ("does not have a column named", "SQL_UNKNOWN_OBJECT", "a column of the statement is not known"),
-    ("prepared statement parameters", "SQL_PARAMS", "the statement and its parameters do not fit together"),
-    ("excess parameters", "SQL_PARAMS", "the statement and its parameters do not fit together"),
-    ("file too large", RESOURCE_LIMIT, "the query needs more disk than it may use"),
-    ("no space left", RESOURCE_LIMIT, "the query needs more disk than there is"),
-    ("too large for 128-bit", "SQL_PARAMS", "a parameter could not be bound"),
-)
-_TEXT_IS_TRUSTED = (
-    duckdb.BinderException,
-    duckdb.InvalidInputException,
-    duckdb.IOException,
-    duckdb.OutOfRangeException,
-    OSError,
-)
-# The database is unusable after the first two, may be short of memory after the next two, and after a failed
-# write to a spill file every later statement that spills fails too.
-_LEAVES_WORKER_UNSOUND = (
-    duckdb.FatalException,
-    duckdb.InternalException,
-    duckdb.OutOfMemoryException,
-    MemoryError,
-    duckdb.IOException,
-    OSError,
-)
+# After the first two the database is unusable, and after a failed write to a spill file every later statement
+# that spills fails too; where memory ran out, what was not freed is not known.
+_LEAVES_WORKER_UNSOUND = (duckdb.FatalException, duckdb.InternalException, *_FILES, *_MEMORY)
 
 
 def failure_of(error: BaseException) -> Failed:
@@ -82,17 +79,9 @@ def failure_of(error: BaseException) -> Failed:
     if isinstance(error, ResourceLimit):
         return Failed(RESOURCE_LIMIT, str(error))
     is_sound = not isinstance(error, _LEAVES_WORKER_UNSOUND)
-    if isinstance(error, _TEXT_IS_TRUSTED):
-        said = _first_line(error).lower()
-        for words, reason, detail in _BY_TEXT:
-            if words in said:
-                return Failed(reason, detail, is_sound)
-    for kinds, reason, detail in _BY_TYPE:
-        if isinstance(error, kinds):
-            return Failed(reason, detail, is_sound)
+    # The lines after the first quote the statement, which may hold any words.
+    said = str(error).partition("\n")[0].lower()
+    for rule in _RULES:
+        if isinstance(error, rule.kinds) and rule.words in said:
+            return Failed(rule.reason, rule.detail, is_sound)
     return Failed("SQL_RUNTIME", "the query failed", is_sound)
-
-
-def _first_line(error: BaseException) -> str:
-    # The lines after it quote the statement, which may hold any of the words we look for.
-    return str(error).partition("\n")[0]
