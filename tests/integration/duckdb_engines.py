@@ -1,6 +1,7 @@
 """Engines that run SQL as it stands, so that what the guard would never let through reaches a worker."""
 
 import itertools
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +25,10 @@ def raw_engine(folder: Path, **settings: object) -> DuckDbQueryEngine:
     data = folder / "data"
     data.mkdir(exist_ok=True)
     defaults = DuckDbEngineSettings(folder / "results", (data,), workers=2, worker_limits=SMALL)
-    engine = DuckDbQueryEngine(replace(defaults, **settings), lambda: datetime.now(UTC), untranslated)
+    command = (sys.executable, "-I", str(Path(__file__).with_name("duckdb_plain_worker.py")))
+    engine = DuckDbQueryEngine(
+        replace(defaults, **settings), lambda: datetime.now(UTC), untranslated, command
+    )
     assert engine.await_warm(30)
     return engine
 

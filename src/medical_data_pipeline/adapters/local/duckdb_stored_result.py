@@ -46,14 +46,14 @@ class StoredResult:
         end = min(offset + max_rows, self.rows)
         if offset >= end:
             return
-        reader = self.open()
-        index = bisect_right(self.batch_ends, offset)
-        while offset < end:
-            batch_end = self.batch_ends[index]
-            batch = reader.get_batch(index)
-            start = offset - (batch_end - batch.num_rows)
-            yield batch.slice(start, end - offset)
-            offset, index = batch_end, index + 1
+        with pa.memory_map(str(self.path)) as source, pa.ipc.open_file(source) as reader:
+            index = bisect_right(self.batch_ends, offset)
+            while offset < end:
+                batch_end = self.batch_ends[index]
+                batch = reader.get_batch(index)
+                start = offset - (batch_end - batch.num_rows)
+                yield batch.slice(start, end - offset)
+                offset, index = batch_end, index + 1
 
 
 def batch_ends(batch_rows: Sequence[int]) -> tuple[int, ...]:

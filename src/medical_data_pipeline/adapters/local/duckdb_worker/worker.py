@@ -93,14 +93,24 @@ def _confined_connection(setup: Setup, prepare: Prepare) -> tuple[duckdb.DuckDBP
     )
     for name in _EXTENSIONS:
         connection.load_extension(_extension_file(name))
-    # Global, since a cursor does not take over its connection's own settings.
-    connection.execute("SET GLOBAL TimeZone = 'UTC'")
     prepare(connection)
+    _share_settings(connection)
     connection.execute("SET allowed_directories = ?", [list(setup.read_directories)])
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     refused = confinement.limit_resources(setup.limits)
     return connection, refused if has_landlock else (*refused, "LANDLOCK")
+
+
+def _share_settings(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the connection's own settings hold in its cursors too, which do not take them over."""
+    settings = "SELECT name, value FROM duckdb_settings()"
+    cursor = connection.cursor()
+    inherited = dict(cursor.execute(settings).fetchall())
+    cursor.close()
+    for name, value in connection.execute(settings).fetchall():
+        if inherited.get(name) != value:
+            connection.execute(f"SET GLOBAL {name} = ?", [value])
 
 
 def _extension_file(name: str) -> str:
