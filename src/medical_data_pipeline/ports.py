@@ -73,6 +73,10 @@ class ObjectStore(ABC):
         """Remove the object; one that is not there is no error."""
 
 
+Guess = Callable[[Profile], WritePlan]
+"""The plan as it would be if the whole file were like the part already profiled."""
+
+
 class ConversionSession(ABC):
     """One file being converted: sampled, then profiled whole, then written by the plan made of its facts."""
 
@@ -85,8 +89,11 @@ class ConversionSession(ABC):
         """
 
     @abstractmethod
-    def profile(self, plan: ReadPlan) -> Profile:
+    def profile(self, plan: ReadPlan, guess: Guess) -> Profile:
         """The facts of every row of the file.
+
+        An engine may ask `guess` for a plan after the first rows and write by it while it profiles the rest;
+        nothing of that is visible unless `write` is then called with an equal plan.
 
         Raises:
             EncodingMismatch: bytes that the plan's encoding does not have.

@@ -1,7 +1,7 @@
 """Which type a column gets: decided from the facts of the whole file, so that no value changes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from medical_data_pipeline.model.conversion import CellFormat
 from medical_data_pipeline.model.facts import ColumnFacts
@@ -19,17 +19,20 @@ from medical_data_pipeline.model.table import (
 )
 
 MAX_DECIMAL_DIGITS = 38
+# The most that fits 64 bits. Decimals get this room at once: a longer amount in a later row, or file, is no
+# change of type then.
+_USUAL_DECIMAL_DIGITS = 18
 _MAX_INT64_DIGITS = 19
 _MAX_TIMESTAMP_FRACTION = 6
 
 
 @dataclass(frozen=True)
 class TypeDecision:
-    """A type, how its cells are written, and why; `normal_form`: how values read back, if not as they came."""
+    """A type, how its cells are written, and why; `normal_form`: how values read, if not as they came."""
 
     type: ColumnType
     reason: str
-    format: CellFormat = CellFormat()
+    format: CellFormat = field(default_factory=CellFormat)
     normal_form: str = ""
 
 
@@ -109,7 +112,7 @@ def _decide_fraction(forms: Mapping[Form, int], facts: ColumnFacts, mark: str) -
         normal = (normal + ", " if normal else "") + "a point for the comma"
     if len(scales) == 1 and digits + scale <= MAX_DECIMAL_DIGITS and not has_negative_zero:
         reason = f"every fraction has {scale} digits"
-        return TypeDecision(decimal(digits + scale, scale), reason, layout, normal)
+        return TypeDecision(_roomy_decimal(digits, scale), reason, layout, normal)
     # 250.00 beside 401.1 is a code, or a measurement whose digits mean something: padding would change it.
     padded = [form for form in fractions if form.has_trailing_zero and form.scale > 1]
     if padded:
@@ -118,8 +121,13 @@ def _decide_fraction(forms: Mapping[Form, int], facts: ColumnFacts, mark: str) -
         return TypeDecision(DOUBLE, "every number survives as a double", layout, _double_form(mark))
     if digits + scale <= MAX_DECIMAL_DIGITS and not has_negative_zero:
         normal = f"{scale} digits after the point"
-        return TypeDecision(decimal(digits + scale, scale), "more digits than a double keeps", layout, normal)
+        return TypeDecision(_roomy_decimal(digits, scale), "more digits than a double keeps", layout, normal)
     return _text("more digits than a number keeps")
+
+
+def _roomy_decimal(digits: int, scale: int) -> ColumnType:
+    is_usual = digits + scale <= _USUAL_DECIMAL_DIGITS
+    return decimal(_USUAL_DECIMAL_DIGITS if is_usual else MAX_DECIMAL_DIGITS, scale)
 
 
 def _double_form(mark: str) -> str:

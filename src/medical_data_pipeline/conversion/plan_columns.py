@@ -1,6 +1,6 @@
 """What becomes of each column of a file: declared type, the table's type, or what the facts prove."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from medical_data_pipeline.conversion.decide_type import MAX_DECIMAL_DIGITS, TypeDecision, decide_type
@@ -56,7 +56,7 @@ class ColumnsPlan:
 
 @dataclass(frozen=True)
 class FileColumns:
-    """The columns a file has: the names its fields are read under, which are also the catalog's, and headers."""
+    """The columns a file has: the catalog's names, under which its fields are read, and its headers."""
 
     names: tuple[str, ...]
     headers: tuple[str, ...]
@@ -73,7 +73,9 @@ def declared_for(dataset: Dataset, name: str, header: str) -> DeclaredColumn:
 
 def declared_null_tokens(dataset: Dataset, columns: FileColumns) -> dict[str, tuple[str, ...]]:
     pairs = zip(columns.names, columns.headers, strict=True)
-    tokens = {name: dataset.null_tokens + declared_for(dataset, name, header).null_tokens for name, header in pairs}
+    tokens = {
+        name: dataset.null_tokens + declared_for(dataset, name, header).null_tokens for name, header in pairs
+    }
     return {name: words for name, words in tokens.items() if words}
 
 
@@ -81,7 +83,9 @@ def plan_columns(
     columns: FileColumns, profile: Profile, dataset: Dataset, table: Table | None, delimiter: str
 ) -> ColumnsPlan:
     """Raises: SchemaConflict, if the dataset's contract is strict and the columns are not the table's."""
-    known = {column.name: column for column in table.columns if column.name not in LINEAGE_NAMES} if table else {}
+    known = (
+        {column.name: column for column in table.columns if column.name not in LINEAGE_NAMES} if table else {}
+    )
     new = tuple(name for name in columns.names if name not in known) if table else ()
     missing = tuple(name for name in known if name not in columns.names)
     _require_contract(dataset.contract, new, missing)
@@ -128,7 +132,10 @@ def _plan_column(seen: _Evidence, dataset: Dataset, known: Column | None) -> Pla
     recognised = recognise(seen.header, seen.name, seen.sample, dataset.table)
     found = decide_type(seen.facts, seen.delimiter)
     if declared.type is not None and (known is None or known.type == declared.type):
-        decision, is_forced = _as_declared(declared, found), declared.type != found.type or _has_rules(declared)
+        decision, is_forced = (
+            _as_declared(declared, found),
+            declared.type != found.type or _has_rules(declared),
+        )
     elif known is not None:
         decision, is_forced = _as_table(known.type, found, seen.facts)
     else:
@@ -205,5 +212,3 @@ def _wider(kind: ColumnType, found: ColumnType, facts: ColumnFacts) -> ColumnTyp
     digits = max((form.digits for form in facts.forms if form.kind in numbers), default=0)
     precision = max(kind.precision, min(MAX_DECIMAL_DIGITS, digits + kind.scale))
     return decimal(precision, kind.scale)
-
-

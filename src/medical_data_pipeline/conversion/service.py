@@ -40,6 +40,7 @@ class ConversionRequest:
     """What to convert, and where to. `table` is the table's present state, or None before its first load."""
 
     source_key: str
+    source_sha256: str
     load_id: str
     dataset: Dataset
     table: Table | None
@@ -101,9 +102,7 @@ class ConversionService:
             timer.lap("sample")
             read = _read(session, sample, request)
             timer.lap("profile")
-            plan = plan_columns(
-                read.columns, read.profile, request.dataset, request.table, read.layout.dialect.delimiter
-            )
+            plan = _plan_columns(read.plan, read.columns, read.profile, request)
             written = session.write(read.plan, _write_plan(plan, request))
             timer.lap("write")
         columns = tuple(each.column for each in plan.columns)
@@ -130,7 +129,9 @@ def _read(session: ConversionSession, sample: Sample, request: ConversionRequest
             layout.dialect, columns.names, declared_null_tokens(request.dataset, columns), is_lenient
         )
         try:
-            return _Read(layout, columns, plan, _profiled(session, plan, request), warnings + _said(layout))
+            return _Read(
+                layout, columns, plan, _profiled(session, plan, columns, request), warnings + _said(layout)
+            )
         except EncodingMismatch as mismatch:
             if request.dataset.encoding is not None or encoding == "latin-1":
                 raise FileRefused("BAD_ENCODING", f"the file has bytes that are not {encoding}") from None
@@ -168,15 +169,25 @@ def _sample_text(sample: Sample, encoding: str) -> str:
     return short if short.count("\n") + short.count("\r") >= _LAYOUT_LINES else text
 
 
-def _profiled(session: ConversionSession, plan: ReadPlan, request: ConversionRequest) -> Profile:
-    profile = session.profile(plan)
+def _profiled(
+    session: ConversionSession, plan: ReadPlan, columns: FileColumns, request: ConversionRequest
+) -> Profile:
+    profile = session.profile(
+        plan, lambda part: _write_plan(_plan_columns(plan, columns, part, request), request)
+    )
     limit = request.dataset.reject_limit
     if limit.is_exceeded(profile.rejected, profile.rows):
         raise FileRefused(
             "TOO_MANY_BAD_ROWS",
-            f"{profile.rejected} of {profile.rows} rows are not rows of this file: surplus fields or open quotes",
+            f"{profile.rejected} of {profile.rows} rows have surplus fields or open quotes",
         )
     return profile
+
+
+def _plan_columns(
+    plan: ReadPlan, columns: FileColumns, profile: Profile, request: ConversionRequest
+) -> ColumnsPlan:
+    return plan_columns(columns, profile, request.dataset, request.table, plan.dialect.delimiter)
 
 
 def _said(layout: Layout) -> tuple[str, ...]:
@@ -205,7 +216,7 @@ def _receipt(request: ConversionRequest, read: _Read, plan: ColumnsPlan, written
         table=request.dataset.table,
         source_key=request.source_key,
         size_bytes=0,
-        sha256=written.sha256,
+        sha256=request.source_sha256,
         dialect=_dialect(read.layout),
         columns=_column_receipts(read, plan, written.nulls),
         rows=RowCounts(read.profile.rows, written.rows_loaded, rejected),
@@ -240,7 +251,9 @@ def _column_receipts(read: _Read, plan: ColumnsPlan, nulls: Mapping[str, int]) -
             reason=each.reason,
             normal_form=each.normal_form,
             nulls=nulls.get(each.column.name, 0),
-            null_tokens={} if each.column.type.kind is Kind.TEXT else read.profile.facts[each.plan.source].tokens,
+            null_tokens={}
+            if each.column.type.kind is Kind.TEXT
+            else read.profile.facts[each.plan.source].tokens,
             tag=each.column.meaning.tag,
             phi=each.column.meaning.phi.value,
             meaning_reason=each.column.meaning.reason,

@@ -81,7 +81,7 @@ class ColumnPlan:
     source: str
     name: str
     type: ColumnType
-    format: CellFormat = CellFormat()
+    format: CellFormat = field(default_factory=CellFormat)
     null_tokens: tuple[str, ...] = ()
     is_forced: bool = False
 
@@ -128,4 +128,3 @@ class WriteReport:
     rows_filled: int
     rejected: Mapping[str, int]
     nulls: Mapping[str, int]
-    sha256: str

@@ -40,6 +40,11 @@ class ColumnFacts:
     def has_text(self) -> bool:
         return any(form.kind is FormKind.TEXT for form in self.forms)
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether no further row can make the column anything but text."""
+        return self.has_text or any(form.has_leading_zero for form in self.forms)
+
     def shifted(self, rows: int) -> "ColumnFacts":
         """The same facts of rows that turn out to come `rows` later in the file."""
         return replace(self, first_rows={form: row + rows for form, row in self.first_rows.items()})

@@ -12,8 +12,6 @@ from medical_data_pipeline.adapters.arrow.record_cutter import record_ends
 from medical_data_pipeline.model.conversion import ReadPlan
 from medical_data_pipeline.model.quarantine import RejectReason
 
-ArrowTypes = Mapping[str, pa.DataType]
-
 
 @dataclass(frozen=True)
 class OddRow:
@@ -38,6 +36,10 @@ class ParsedBlock:
     is_short: np.ndarray | None = None
     raw_short: Mapping[int, str] = field(default_factory=dict)
 
+    def column(self, name: str) -> pa.StringArray:
+        cells = self.table.column(name)
+        return cells.chunk(0) if cells.num_chunks == 1 else cells.combine_chunks()
+
 
 class _OddRows:
     """Collects what the parser finds too wide or too narrow."""
@@ -50,21 +52,18 @@ class _OddRows:
         return "skip"
 
 
-def parse_block(block: Block, plan: ReadPlan, types: ArrowTypes) -> ParsedBlock:
-    """The columns of `types` from the block.
-
-    Raises:
-        pa.ArrowInvalid: a cell is not of the type asked for.
-    """
-    data = _without_header(block, plan)
+def parse_block(block: Block, plan: ReadPlan, wanted: Sequence[str]) -> ParsedBlock:
+    """The columns `wanted` from the block, as text: null where the cell is empty and not quoted."""
+    data = without_header(block, plan)
     odd = _OddRows()
-    table = _read(data, plan, types, odd)
+    table = _read(data, plan, wanted, odd)
     if not odd.rows:
         return ParsedBlock(table, table.num_rows)
-    return _with_odd_rows(block, plan, types, table, odd.rows)
+    return _with_odd_rows(block, plan, wanted, table, odd.rows)
 
 
-def _without_header(block: Block, plan: ReadPlan) -> bytes:
+def without_header(block: Block, plan: ReadPlan) -> bytes:
+    """The records of the block that are rows."""
     if block.number or not plan.dialect.has_header:
         return block.data
     ends = record_ends(block.data, block.cut)
@@ -75,16 +74,9 @@ def _without_header(block: Block, plan: ReadPlan) -> bytes:
     return b""
 
 
-def header_lines(block: Block, plan: ReadPlan) -> int:
-    """Physical lines of the header in its block."""
-    taken = len(block.data) - len(_without_header(block, plan))
-    head = block.data[:taken]
-    return head.count(b"\n") + head.count(b"\r") - head.count(b"\r\n")
-
-
-def _read(data: bytes, plan: ReadPlan, types: ArrowTypes, odd: _OddRows | None) -> pa.Table:
+def _read(data: bytes, plan: ReadPlan, wanted: Sequence[str], odd: _OddRows | None) -> pa.Table:
     if not data.strip(b"\r\n"):
-        return pa.table({name: pa.array([], kind) for name, kind in types.items()})
+        return pa.table({name: pa.array([], pa.string()) for name in wanted})
     dialect = plan.dialect
     return pa_csv.read_csv(
         pa.BufferReader(pa.py_buffer(data)),
@@ -100,8 +92,8 @@ def _read(data: bytes, plan: ReadPlan, types: ArrowTypes, odd: _OddRows | None) 
             invalid_row_handler=odd,
         ),
         convert_options=pa_csv.ConvertOptions(
-            column_types=types,
-            include_columns=list(types),
+            column_types=dict.fromkeys(wanted, pa.string()),
+            include_columns=list(wanted),
             null_values=[""],
             strings_can_be_null=True,
             quoted_strings_can_be_null=False,
@@ -113,7 +105,7 @@ def _read(data: bytes, plan: ReadPlan, types: ArrowTypes, odd: _OddRows | None) 
 def _with_odd_rows(
     block: Block,
     plan: ReadPlan,
-    types: ArrowTypes,
+    wanted: Sequence[str],
     table: pa.Table,
     found: Sequence[tuple[int, int, int, str]],
 ) -> ParsedBlock:
@@ -131,7 +123,7 @@ def _with_odd_rows(
             kept.append((row, repaired, text, actual < expected))
     rows_read = table.num_rows + len(found)
     regular = np.setdiff1d(np.arange(rows_read), np.array([row for row, *_ in found]), assume_unique=True)
-    return _merged(ParsedBlock(table, rows_read, tuple(rejected), regular), kept, plan, types)
+    return _merged(ParsedBlock(table, rows_read, tuple(rejected), regular), kept, plan, wanted)
 
 
 def _repaired(text: str, actual: int, expected: int, plan: ReadPlan) -> str | None:
@@ -143,12 +135,12 @@ def _repaired(text: str, actual: int, expected: int, plan: ReadPlan) -> str | No
 
 
 def _merged(
-    parsed: ParsedBlock, kept: Sequence[tuple[int, str, str, bool]], plan: ReadPlan, types: ArrowTypes
+    parsed: ParsedBlock, kept: Sequence[tuple[int, str, str, bool]], plan: ReadPlan, wanted: Sequence[str]
 ) -> ParsedBlock:
     if parsed.rows is None or not kept:
         return parsed
-    repaired = _read("\n".join(text for _, text, _, _ in kept).encode("utf-8"), plan, types, None)
-    table = pa.concat_tables([parsed.table, repaired]).unify_dictionaries()
+    repaired = _read("\n".join(text for _, text, _, _ in kept).encode("utf-8"), plan, wanted, None)
+    table = pa.concat_tables([parsed.table, repaired])
     rows = np.concatenate([parsed.rows, np.array([row for row, *_ in kept])])
     is_short = np.concatenate([np.zeros(len(parsed.rows), bool), [short for *_, short in kept]])
     order = np.argsort(rows, kind="stable")

@@ -29,25 +29,22 @@ class SetAside:
 
 @dataclass(frozen=True)
 class Block:
-    """Whole records as UTF-8. `first_line` and the rows before it are counted from 0 over the file."""
+    """Whole records as UTF-8; blocks are numbered from 0."""
 
     number: int
     data: bytes
-    first_line: int
     set_aside: tuple[SetAside, ...]
     cut: Cut
 
 
 def blocks(source: ByteSource, plan: ReadPlan, block_bytes: int) -> Iterator[Block]:
-    """The file's records after its preamble and header, in blocks of about `block_bytes`.
+    """The file's records after its preamble, header included, in blocks of about `block_bytes`.
 
     The same file, plan and size give the same blocks.
     """
-    pieces = _records(_body(source, plan, block_bytes), plan, block_bytes)
-    line = plan.dialect.skip_lines
+    pieces = _records(_body(source, plan, block_bytes), plan)
     for number, (data, cut) in enumerate(pieces):
-        yield _cleaned(number, data, cut, line, plan)
-        line += _line_ends(data)
+        yield _cleaned(number, data, cut, plan)
 
 
 def _body(source: ByteSource, plan: ReadPlan, block_bytes: int) -> Iterator[bytes]:
@@ -72,12 +69,10 @@ def _offset_of_line(data: bytes, line: int) -> int:
     return position
 
 
-def _records(chunks: Iterator[bytes], plan: ReadPlan, block_bytes: int) -> Iterator[tuple[bytes, Cut]]:
+def _records(chunks: Iterator[bytes], plan: ReadPlan) -> Iterator[tuple[bytes, Cut]]:
     pending = b""
     for chunk in chunks:
         pending = pending + chunk if pending else chunk
-        if len(pending) < block_bytes // 2:
-            continue
         cut = cut_records(pending, plan.dialect, is_last=False)
         if not cut.end and len(pending) > MAX_RECORD_BYTES:
             cut = _without_unclosed(pending, plan)
@@ -94,21 +89,15 @@ def _without_unclosed(pending: bytes, plan: ReadPlan) -> Cut:
     return cut_records(pending[:end], plan.dialect, is_last=True) if end else Cut(0)
 
 
-def _line_ends(data: bytes) -> int:
-    if b"\r" not in data:
-        return data.count(b"\n")
-    return data.count(b"\n") + data.count(b"\r") - data.count(b"\r\n")
-
-
-def _cleaned(number: int, data: bytes, cut: Cut, first_line: int, plan: ReadPlan) -> Block:
+def _cleaned(number: int, data: bytes, cut: Cut, plan: ReadPlan) -> Block:
     if data.isascii() and not cut.unclosed:
-        return Block(number, data, first_line, (), cut)
+        return Block(number, data, (), cut)
     bad = [(start, stop, RejectReason.UNCLOSED_QUOTE) for start, stop in cut.unclosed]
     if not data.isascii():
         bad += _undecodable(data, cut, plan)
     if not bad:
-        return Block(number, data, first_line, (), cut)
-    return _with_marks(number, data, first_line, sorted(set(bad)), plan)
+        return Block(number, data, (), cut)
+    return _with_marks(number, data, sorted(set(bad)), plan)
 
 
 def _undecodable(data: bytes, cut: Cut, plan: ReadPlan) -> list[tuple[int, int, RejectReason]]:
@@ -137,7 +126,6 @@ def _is_utf8(data: bytes) -> bool:
 def _with_marks(
     number: int,
     data: bytes,
-    first_line: int,
     bad: Sequence[tuple[int, int, RejectReason]],
     plan: ReadPlan,
 ) -> Block:
@@ -155,4 +143,4 @@ def _with_marks(
         parts += [data[position:start], mark.encode(), data[start + len(raw) : stop] or b"\n"]
         position = stop
     cleaned = b"".join([*parts, data[position:]])
-    return Block(number, cleaned, first_line, tuple(set_aside), cut_records(cleaned, plan.dialect, True))
+    return Block(number, cleaned, tuple(set_aside), cut_records(cleaned, plan.dialect, True))

@@ -3,7 +3,6 @@
 import bz2
 import codecs
 import gzip
-import hashlib
 import io
 import lzma
 import zipfile
@@ -50,14 +49,6 @@ class ByteSource:
         self._size = content.seek(0, io.SEEK_END)
         content.seek(0)
         self.compression = detect_compression(content.read(8))
-
-    def sha256(self) -> str:
-        """The hash of the stored bytes, packed as they are."""
-        self._content.seek(0)
-        digest = hashlib.sha256()
-        while chunk := self._content.read(_CHUNK):
-            digest.update(chunk)
-        return digest.hexdigest()
 
     def unpacked(self, chunk_bytes: int = _CHUNK) -> Iterator[bytes]:
         """The unpacked bytes from the start.

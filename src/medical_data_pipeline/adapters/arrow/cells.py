@@ -49,43 +49,18 @@ def arrow_type(kind: ColumnType) -> pa.DataType:
             return pa.timestamp("us", "UTC")
 
 
-def can_parse_directly(plan: ColumnPlan) -> bool:
-    """Whether the CSV parser itself may make the values: nothing about these cells needs a second look."""
-    if plan.is_forced or plan.null_tokens or plan.format.decimal_mark != ".":
-        return False
-    if plan.type.kind in (Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMP_TZ):
-        return False
-    return plan.type.kind is not Kind.TEXT
+def typed_cells(column: pa.StringArray, plan: ColumnPlan) -> TypedCells:
+    """The column of text as `plan` wants it.
 
-
-def typed_cells(column: pa.Array, plan: ColumnPlan) -> TypedCells:
-    """The column of text, plain or dictionary-encoded, as `plan` wants it."""
-    if pa.types.is_dictionary(column.type):
-        typed = typed_cells(column.dictionary, plan)
-        if plan.type.kind is Kind.TEXT:
-            return TypedCells(_with_dictionary(column, typed.column))
-        misfits = None if typed.misfits is None else _spread(typed.misfits, column)
-        return TypedCells(typed.column.take(column.indices), misfits)
+    Raises:
+        pa.ArrowInvalid: a cell does not fit a type that the facts were thought to prove.
+    """
     texts = _without_tokens(column, plan)
     if plan.type.kind is Kind.TEXT:
         return TypedCells(texts)
-    filled = texts.drop_null()
+    filled = texts.drop_null() if texts.null_count else texts
     values = _typed(filled, plan)
-    if values.misfits is None and not texts.null_count:
-        return values
-    return _scattered(values, texts)
-
-
-def _with_dictionary(column: pa.DictionaryArray, dictionary: pa.Array) -> pa.Array:
-    if not dictionary.null_count:
-        return column
-    return dictionary.take(column.indices)
-
-
-def _spread(misfits: Mask, column: pa.DictionaryArray) -> Mask:
-    codes = column.indices.fill_null(0).to_numpy()
-    spread: Mask = misfits[codes] & column.is_valid().to_numpy(zero_copy_only=False)
-    return spread
+    return _scattered(values, texts) if texts.null_count else values
 
 
 def _without_tokens(column: pa.StringArray, plan: ColumnPlan) -> pa.StringArray:
@@ -166,7 +141,7 @@ def _fitting(texts: pa.StringArray, kind: ColumnType) -> Mask:
     forms = [classify(shape.decode("utf-8", "replace")) for shape in shapes.dictionary.to_pylist()]
     verdicts = [_form_fits(form, kind) for form in forms]
     codes = shapes.indices.to_numpy()
-    fits = np.array([verdict is not False for verdict in verdicts], bool)[codes]
+    fits: Mask = np.array([verdict is not False for verdict in verdicts], bool)[codes]
     doubtful = np.array([verdict is None for verdict in verdicts], bool)[codes]
     for position in np.flatnonzero(doubtful).tolist():
         fits[position] = _value_fits(texts[position].as_py(), kind)

@@ -9,87 +9,87 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from medical_data_pipeline.adapters.arrow.moments import parse_moments
+from medical_data_pipeline.adapters.arrow.moments import parse_iso, parse_moments
 from medical_data_pipeline.adapters.arrow.shapes import shapes_of
 from medical_data_pipeline.model.facts import ColumnFacts
-from medical_data_pipeline.model.forms import TEXT_FORM, Form, FormKind, classify
+from medical_data_pipeline.model.forms import TEXT_FORM, Form, FormKind, classify, shape_of
 
 _PEEK_CELLS = 1000
 _MAX_SHAPES = 20_000
 _SAFE_DOUBLE_DIGITS = 15
 _INT64_DIGITS = 19
+# A date, and a timestamp to the second without and with Z: no two forms share one of these lengths.
+_UNIFORM_LENGTHS = frozenset({10, 19, 20})
 
 
 @dataclass(frozen=True)
 class _Cells:
-    """Distinct or single cells with how often each occurs and in which row each is first."""
+    """Cells that hold something, with the row each is in."""
 
     texts: pa.StringArray
-    counts: npt.NDArray[np.int64]
     rows: npt.NDArray[np.int64]
 
 
-def column_facts(column: pa.Array, rows: npt.NDArray[np.int64]) -> ColumnFacts:
-    """The facts of a column of text, plain or dictionary-encoded; `rows` are its row numbers from 1."""
-    cells = (
-        _dictionary_cells(column, rows) if pa.types.is_dictionary(column.type) else _plain_cells(column, rows)
-    )
-    lengths = pc.binary_length(cells.texts).to_numpy()
-    base = ColumnFacts(nulls=column.null_count, empties=int(cells.counts[lengths == 0].sum()))
-    filled = _chosen(cells, np.flatnonzero(lengths > 0))
-    if not len(filled.texts):
+def column_facts(column: pa.StringArray, rows: npt.NDArray[np.int64]) -> ColumnFacts:
+    """The facts of a column of text; `rows` are its row numbers."""
+    lengths = pc.binary_length(column).fill_null(0).to_numpy(zero_copy_only=False)
+    filled = np.flatnonzero(lengths > 0)
+    nulls = column.null_count
+    base = ColumnFacts(nulls=nulls, empties=len(column) - nulls - len(filled))
+    if not len(filled):
         return base
-    text_row = _early_text(filled)
-    if text_row:
-        return replace(base, forms={TEXT_FORM: int(filled.counts.sum())}, first_rows={TEXT_FORM: text_row})
-    return _facts_of(filled, base)
-
-
-def _plain_cells(column: pa.StringArray, rows: npt.NDArray[np.int64]) -> _Cells:
-    texts = column.drop_null() if column.null_count else column
-    rows = rows[column.is_valid().to_numpy(zero_copy_only=False)] if column.null_count else rows
-    return _Cells(texts, np.ones(len(texts), np.int64), rows)
-
-
-def _dictionary_cells(column: pa.DictionaryArray, rows: npt.NDArray[np.int64]) -> _Cells:
-    codes = column.indices.drop_null().to_numpy()
-    valid_rows = rows[column.is_valid().to_numpy(zero_copy_only=False)] if column.null_count else rows
-    counts = np.bincount(codes, minlength=len(column.dictionary))
-    first = np.zeros(len(column.dictionary), np.int64)
-    first[codes[::-1]] = valid_rows[::-1]
-    return _chosen(_Cells(column.dictionary, counts, first), np.flatnonzero(counts > 0))
+    cells = _Cells(column, rows) if len(filled) == len(column) else _chosen(_Cells(column, rows), filled)
+    text_row = _early_text(cells)
+    if text_row is not None:
+        return replace(base, forms={TEXT_FORM: len(cells.texts)}, first_rows={TEXT_FORM: text_row})
+    return _uniform_moments(cells, base) or _facts_of(cells, base)
 
 
 def _chosen(cells: _Cells, positions: npt.NDArray[np.int64]) -> _Cells:
-    if len(positions) == len(cells.texts):
-        return cells
-    return _Cells(cells.texts.take(pa.array(positions)), cells.counts[positions], cells.rows[positions])
+    return _Cells(cells.texts.take(pa.array(positions)), cells.rows[positions])
 
 
-def _early_text(cells: _Cells) -> int:
-    """The row of a text among the first cells, or 0: most columns of text show it at once."""
+def _early_text(cells: _Cells) -> int | None:
+    """The row of a text among the first cells: most columns of text show it at once."""
     head = cells.texts.slice(0, _PEEK_CELLS)
     shapes = shapes_of(head)
     is_text = np.array([_form(shape).kind is FormKind.TEXT for shape in shapes.dictionary.to_pylist()], bool)
     found = np.flatnonzero(is_text[shapes.indices.to_numpy()])
-    return int(cells.rows[found].min()) if len(found) else 0
+    return int(cells.rows[found[0]]) if len(found) else None
 
 
 def _form(shape: bytes) -> Form:
     return classify(shape.decode("utf-8", "replace"))
 
 
+def _uniform_moments(cells: _Cells, base: ColumnFacts) -> ColumnFacts | None:
+    """The common case in one pass: cells of one length that are all real ISO moments are all of one form."""
+    first = cells.texts[0].as_py()
+    form = _form(shape_of(first).encode())
+    lengths = pc.min_max(pc.binary_length(cells.texts)).as_py()
+    is_uniform = len(first) in _UNIFORM_LENGTHS and lengths == {"min": len(first), "max": len(first)}
+    if form.kind is not FormKind.MOMENT or form.order != "ymd" or not is_uniform:
+        return None
+    if form.zone == "offset" or first[4] != "-" or parse_iso(cells.texts) is None:
+        return None
+    return replace(
+        base,
+        forms={form: len(cells.texts)},
+        first_rows={form: int(cells.rows.min())},
+        valid_moments={"ymd": len(cells.texts)},
+        offsets=frozenset({"+00:00"} if form.zone else ()),
+    )
+
+
 def _facts_of(cells: _Cells, base: ColumnFacts) -> ColumnFacts:
     shapes = shapes_of(cells.texts)
     if len(shapes.dictionary) > _MAX_SHAPES:
-        return replace(
-            base, forms={TEXT_FORM: int(cells.counts.sum())}, first_rows={TEXT_FORM: int(cells.rows[0])}
-        )
+        return replace(base, forms={TEXT_FORM: len(cells.texts)}, first_rows={TEXT_FORM: int(cells.rows[0])})
     codes = shapes.indices.to_numpy()
     forms = [_form(shape) for shape in shapes.dictionary.to_pylist()]
-    counts = np.bincount(codes, weights=cells.counts, minlength=len(forms)).astype(np.int64)
-    first = np.full(len(forms), np.iinfo(np.int64).max)
-    np.minimum.at(first, codes, cells.rows)
+    counts = np.bincount(codes, minlength=len(forms))
+    first = np.zeros(len(forms), np.int64)
+    first[codes[::-1]] = cells.rows[::-1]
     facts = replace(
         base,
         forms=_summed(forms, counts),
@@ -182,7 +182,7 @@ def _with_moments(
     chosen = _chosen(cells, np.flatnonzero(is_moment))
     orders = {form.order for form in forms if form.order}
     tried = {each for order in orders for each in (("mdy", "dmy") if order == "dmy/mdy" else (order,))}
-    valid = {order: int(chosen.counts[parse_moments(chosen.texts, order).is_valid].sum()) for order in tried}
+    valid = {order: int(parse_moments(chosen.texts, order).is_valid.sum()) for order in tried}
     zoned = [form.zone == "offset" for form in forms]
     offsets = {_offset(text) for text in _distinct(cells, codes, zoned)}
     if any(form.zone == "Z" for form in forms):

@@ -1,11 +1,21 @@
-"""The conversion engine on Arrow: two passes over blocks of whole records, in threads that share no state."""
+"""The conversion engine on Arrow: one pass that profiles and writes by a guess; a second if it fails."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from itertools import accumulate
+from itertools import chain
+from threading import Event
 from typing import BinaryIO
 
+import pyarrow as pa
+
+from medical_data_pipeline.adapters.arrow.block_parser import ParsedBlock, parse_block
+from medical_data_pipeline.adapters.arrow.block_profile import (
+    BlockProfile,
+    combined,
+    profile_block,
+    repeating_columns,
+    samples_of,
+)
 from medical_data_pipeline.adapters.arrow.blocks import (
     FIRST_BLOCK_BYTES,
     MAX_BLOCK_BYTES,
@@ -14,50 +24,35 @@ from medical_data_pipeline.adapters.arrow.blocks import (
     blocks,
 )
 from medical_data_pipeline.adapters.arrow.byte_source import ByteSource
-from medical_data_pipeline.adapters.arrow.parquet_parts import PartWriter, publish
-from medical_data_pipeline.adapters.arrow.profiling import FileProfile, profile_blocks
-from medical_data_pipeline.adapters.arrow.writing import (
-    QUARANTINE_SCHEMA,
-    BlockWriter,
-    Layout,
-    Tally,
-    make_layout,
-)
-from medical_data_pipeline.model.conversion import (
-    Profile,
-    ReadPlan,
-    Sample,
-    WritePlan,
-    WriteReport,
-    WrittenFile,
-)
-from medical_data_pipeline.ports import ConversionEngine, ConversionSession
+from medical_data_pipeline.adapters.arrow.file_pass import Place, Places, run_pass
+from medical_data_pipeline.adapters.arrow.rejected_rows import line_ends
+from medical_data_pipeline.adapters.arrow.table_writer import TableWriter
+from medical_data_pipeline.errors import BackendUnavailable
+from medical_data_pipeline.model.conversion import Profile, ReadPlan, Sample, WritePlan, WriteReport
+from medical_data_pipeline.ports import ConversionEngine, ConversionSession, Guess
 
 SAMPLE_BYTES = 1 << 20
-QUARANTINE_FOLDER = "_quarantine"
-# Files of one block make one part; larger ones two, so that two cores write. More would make small files.
-_SERIES = 2
 
 
 class ArrowConversionEngine(ConversionEngine):
-    """Parses with pyarrow.csv, writes with its Parquet writer; memory is a few blocks a thread."""
-
-    def __init__(self, threads: int) -> None:
-        self._threads = threads
+    """Parses with pyarrow.csv, writes with its Parquet writer; holds a few blocks of the file at a time."""
 
     @contextmanager
     def open(self, content: BinaryIO) -> Iterator[ConversionSession]:
-        yield ArrowConversionSession(ByteSource(content), self._threads)
+        session = ArrowConversionSession(ByteSource(content))
+        try:
+            yield session
+        finally:
+            session.close()
 
 
 class ArrowConversionSession(ConversionSession):
-    """One file. Remembers of the first pass only what the second needs."""
+    """One file. Keeps the files written by guess until `write` asks for just these, or for others."""
 
-    def __init__(self, source: ByteSource, threads: int) -> None:
+    def __init__(self, source: ByteSource) -> None:
         self._source = source
-        self._threads = threads
-        self._profiled: FileProfile | None = None
-        self._small: tuple[Block, ...] = ()
+        self._guessed: TableWriter | None = None
+        self._repeating: frozenset[str] = frozenset()
         self._block_bytes = FIRST_BLOCK_BYTES
 
     def sample(self) -> Sample:
@@ -69,24 +64,46 @@ class ArrowConversionSession(ConversionSession):
         is_whole = len(content) <= SAMPLE_BYTES
         return Sample(bytes(content[:SAMPLE_BYTES]), self._source.compression, is_whole)
 
-    def profile(self, plan: ReadPlan) -> Profile:
+    def profile(self, plan: ReadPlan, guess: Guess) -> Profile:
+        self.close()
         self._block_bytes = self._fitting_block_bytes(plan)
-        self._small = ()
-        self._profiled = profile_blocks(self._remembered(plan), plan, self._threads)
-        return self._profiled.profile
+        found = blocks(self._source, plan, self._block_bytes)
+        first_block = next(found, None)
+        if first_block is None:
+            return combined([], plan)
+        parsed = parse_block(first_block, plan, plan.columns)
+        self._repeating = repeating_columns(parsed, plan.columns)
+        first = _profile_first(parsed, plan)
+        self._guessed = TableWriter(plan, guess(combined([first], plan)), self._repeating)
+        try:
+            return self._profile_all(first_block, first, found, plan)
+        except BaseException:
+            self.close()
+            raise
 
     def write(self, read: ReadPlan, plan: WritePlan) -> WriteReport:
-        profiled = self._profiled
-        if profiled is None:
-            raise RuntimeError("a file is profiled before it is written")
-        layout = make_layout(read, plan, profiled.repeating)
-        plan.directory.mkdir(parents=True, exist_ok=True)
-        count = min(_SERIES, max(1, len(profiled.block_rows)))
-        parts = [
-            PartWriter(plan.directory, f"part-{index}", layout.schema, layout.dictionaries, layout.deltas)
-            for index in range(count)
-        ]
-        return _Writing(layout, parts, profiled, self._threads).run(self._again(read), self._source.sha256())
+        guessed, self._guessed = self._guessed, None
+        if guessed is not None and guessed.plan == plan:
+            return guessed.publish()
+        if guessed is not None:
+            guessed.abandon()
+        writer = TableWriter(read, plan, self._repeating)
+        try:
+            wanted = [column.source for column in plan.columns]
+            passing = _Pass(read, wanted, (), writer)
+            for _ in run_pass(blocks(self._source, read, self._block_bytes), passing.work, passing.places):
+                if not passing.is_writing:
+                    raise BackendUnavailable("the file changed while it was converted")
+        except BaseException:
+            writer.abandon()
+            raise
+        return writer.publish()
+
+    def close(self) -> None:
+        """Leave no file that nobody asked for."""
+        if self._guessed is not None:
+            self._guessed.abandon()
+            self._guessed = None
 
     def _fitting_block_bytes(self, plan: ReadPlan) -> int:
         """Blocks of about as many rows as a row group has, so that one becomes the other."""
@@ -94,88 +111,64 @@ class ArrowConversionSession(ConversionSession):
         rows = max(1, head.count(b"\n"), head.count(b"\r"))
         return min(MAX_BLOCK_BYTES, max(FIRST_BLOCK_BYTES, len(head) * ROWS_A_BLOCK // rows))
 
-    def _remembered(self, plan: ReadPlan) -> Iterator[Block]:
-        """All blocks; those of a file with a single one are kept, as most files are small."""
-        for block in blocks(self._source, plan, self._block_bytes):
-            self._small = (block,) if block.number == 0 else ()
-            yield block
+    def _profile_all(
+        self, first_block: Block, first: BlockProfile, rest: Iterator[Block], plan: ReadPlan
+    ) -> Profile:
+        undecided = [name for name in plan.columns if not first.facts[name].is_settled]
+        passing = _Pass(plan, plan.columns, undecided, self._guessed)
+        profiles = [first]
+        for profile in run_pass(chain([first_block], rest), passing.work, passing.places):
+            profiles.append(profile)
+        # The first block was profiled whole before the pass; there it only has to be written.
+        del profiles[1]
+        if not passing.is_writing:
+            self.close()
+        return combined(profiles, plan)
 
-    def _again(self, plan: ReadPlan) -> Iterator[Block]:
-        if self._small:
-            yield from self._small
-        else:
-            yield from blocks(self._source, plan, self._block_bytes)
+
+def _profile_first(parsed: ParsedBlock, plan: ReadPlan) -> BlockProfile:
+    found = profile_block(parsed, 0, plan.columns, plan)
+    return BlockProfile(
+        found.rows_read,
+        found.short_rows,
+        found.rejected,
+        found.facts,
+        found.short_facts,
+        samples_of(parsed, plan.columns),
+    )
 
 
-class _Writing:
-    """One run of the second pass: blocks dealt to the series in turn, always the same way."""
+class _Pass:
+    """What happens to each block: parsed, placed, profiled where asked, written while the guess holds."""
 
     def __init__(
-        self, layout: Layout, parts: Sequence[PartWriter], profiled: FileProfile, threads: int
+        self, plan: ReadPlan, wanted: Sequence[str], undecided: Sequence[str], writer: TableWriter | None
     ) -> None:
-        self._layout = layout
-        self._parts = parts
-        self._block_rows = profiled.block_rows
-        self._threads = threads
-        folder = layout.plan.directory / QUARANTINE_FOLDER
-        folder.mkdir(exist_ok=True)
-        self._quarantine = PartWriter(folder, "part", QUARANTINE_SCHEMA, ["reason", "_source_file"], [])
-        self._tally = Tally(profiled.profile.rows)
+        self._plan = plan
+        self._wanted = wanted
+        self._undecided = undecided
+        self._writer = writer
+        self._guess_failed = Event()
+        self.places = Places(plan.dialect.skip_lines)
 
-    def run(self, found: Iterator[Block], sha256: str) -> WriteReport:
+    @property
+    def is_writing(self) -> bool:
+        return self._writer is not None and not self._guess_failed.is_set()
+
+    def work(self, block: Block) -> BlockProfile:
+        columns = self._wanted if self.is_writing else self._undecided or self._wanted[:1]
+        parsed = parse_block(block, self._plan, columns)
+        place = self.places.report(block.number, parsed.rows_read, line_ends(block.data))
+        profile = profile_block(parsed, place.row, self._undecided, self._plan)
+        if columns is self._wanted:
+            self._write(block, parsed, place)
+        return profile
+
+    def _write(self, block: Block, parsed: ParsedBlock, place: Place) -> None:
+        if self._writer is None or self._guess_failed.is_set():
+            return
         try:
-            self._write_all(found)
-            data = [file for part in self._parts for file in part.finish(keep_empty=part is self._parts[0])]
-            rejected = self._quarantine.finish(keep_empty=False)
-        except BaseException:
-            self._abandon()
-            raise
-        return self._published(data, rejected, sha256)
-
-    def _write_all(self, found: Iterator[Block]) -> None:
-        writer = BlockWriter(self._layout, self._quarantine, self._tally)
-        first_rows = [0, *accumulate(self._block_rows)]
-        series = [ThreadPoolExecutor(1) for _ in self._parts]
-        waiting: list[Future[None]] = []
-        try:
-            for block in found:
-                turn = block.number % len(self._parts)
-                first_row = first_rows[block.number]
-                waiting.append(series[turn].submit(writer.write, block, first_row, self._parts[turn]))
-                if len(waiting) > len(self._parts):
-                    waiting.pop(0).result()
-            for future in waiting:
-                future.result()
-        finally:
-            for pool in series:
-                pool.shutdown(cancel_futures=True)
-
-    def _abandon(self) -> None:
-        for writer in (*self._parts, self._quarantine):
-            writer.abandon()
-        self._remove_empty_folder()
-
-    def _remove_empty_folder(self) -> None:
-        folder = self._layout.plan.directory / QUARANTINE_FOLDER
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
-
-    def _published(
-        self, data: Sequence[WrittenFile], rejected: Sequence[WrittenFile], sha256: str
-    ) -> WriteReport:
-        folder = self._layout.plan.directory / QUARANTINE_FOLDER
-        publish(folder, rejected)
-        self._remove_empty_folder()
-        publish(self._layout.plan.directory, data)
-        return WriteReport(
-            data_files=tuple(data),
-            quarantine_files=tuple(
-                WrittenFile(f"{QUARANTINE_FOLDER}/{file.name}", file.size_bytes, file.rows)
-                for file in rejected
-            ),
-            rows_loaded=self._tally.loaded,
-            rows_filled=self._tally.filled,
-            rejected=dict(self._tally.rejected),
-            nulls=dict(self._tally.nulls),
-            sha256=sha256,
-        )
+            self._writer.write(block, parsed, place)
+        except pa.ArrowInvalid:
+            # Its message holds a cell; all that matters is that the guessed types do not hold.
+            self._guess_failed.set()

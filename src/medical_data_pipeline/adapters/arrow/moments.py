@@ -21,7 +21,20 @@ _ZERO, _NINE = 48, 57
 _MONTHS = {m: i for i, m in enumerate(("jan", "feb", "mar", "apr", "may", "jun"), start=1)} | {
     m: i for i, m in enumerate(("jul", "aug", "sep", "oct", "nov", "dec"), start=7)
 }
-_MONTH_NAMES = ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"]
+_MONTH_NAMES = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+]
 _DAYS_BEFORE_1970 = 719_468
 
 
@@ -38,7 +51,7 @@ def parse_moments(texts: pa.StringArray, order: str) -> Moments:
 
     `texts` must have no nulls.
     """
-    if order == "ymd" and (fast := _parse_iso(texts)) is not None:
+    if order == "ymd" and (fast := parse_iso(texts)) is not None:
         return fast
     shapes = shapes_of(texts)
     codes = shapes.indices.to_numpy()
@@ -68,7 +81,7 @@ def _reads_as(form: Form, order: str) -> bool:
     return form.order == order or (form.order == "dmy/mdy" and order in ("dmy", "mdy"))
 
 
-def _parse_iso(texts: pa.StringArray) -> Moments | None:
+def parse_iso(texts: pa.StringArray) -> Moments | None:
     """The common case in one pass: strict ISO cells that are all real. None leaves it to the exact way."""
     if not len(texts) or pc.min(pc.binary_length(texts)).as_py() < 10:
         return None
@@ -151,12 +164,13 @@ def _date_micros(year: Micros, month: Micros, day: Micros) -> tuple[Micros, Mask
 
 def _days(year: Micros, month: Micros, day: Micros) -> Micros:
     """Days since 1970-01-01 in the proleptic Gregorian calendar (H. Hinnant, chrono-compatible dates)."""
-    shifted = year - (month <= 2)
+    shifted = year - (month <= 2).astype(np.int64)
     era = shifted // 400
     year_of_era = shifted - era * 400
     day_of_year = (153 * (month + np.where(month > 2, -3, 9)) + 2) // 5 + day - 1
     day_of_era = year_of_era * 365 + year_of_era // 4 - year_of_era // 100 + day_of_year
-    return era * 146_097 + day_of_era - _DAYS_BEFORE_1970
+    days: Micros = era * 146_097 + day_of_era - _DAYS_BEFORE_1970
+    return days
 
 
 def _time_micros(
@@ -211,7 +225,8 @@ def _is_afternoon(octets: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int32])
     """Whether there is a P in the cell: only PM has one."""
     is_p = np.isin(octets, np.frombuffer(b"pP", np.uint8))
     before = np.concatenate([[0], np.cumsum(is_p)])
-    return (before[offsets[1:]] - before[offsets[:-1]]) > 0
+    is_afternoon: Mask = before[offsets[1:]] > before[offsets[:-1]]
+    return is_afternoon
 
 
 def _parse_named(texts: pa.StringArray) -> Moments:

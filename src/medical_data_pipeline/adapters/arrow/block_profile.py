@@ -1,0 +1,99 @@
+"""What one block tells of the file: facts of its columns, and from the first block samples too."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from medical_data_pipeline.adapters.arrow.block_parser import ParsedBlock
+from medical_data_pipeline.adapters.arrow.column_facts import column_facts
+from medical_data_pipeline.model.conversion import Profile, ReadPlan
+from medical_data_pipeline.model.facts import ColumnFacts, merged
+
+_SAMPLE_CELLS = 500
+_SAMPLE_ROWS = 20_000
+# A dictionary pays when a value comes again at least this often.
+_REPEATS = 4
+_MIN_ROWS_FOR_DICTIONARY = 1000
+
+
+@dataclass(frozen=True)
+class BlockProfile:
+    """The facts of one block; row numbers in them are of the whole file, from 1."""
+
+    rows_read: int
+    short_rows: int
+    rejected: int
+    facts: Mapping[str, ColumnFacts]
+    short_facts: Mapping[str, ColumnFacts]
+    samples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def profile_block(
+    parsed: ParsedBlock, first_row: int, columns: Sequence[str], plan: ReadPlan
+) -> BlockProfile:
+    """The facts of `columns` in a block that begins after `first_row` rows."""
+    rows = (np.arange(parsed.rows_read) if parsed.rows is None else parsed.rows) + first_row + 1
+    short = parsed.is_short
+    has_short = short is not None and bool(short.any())
+    facts: dict[str, ColumnFacts] = {}
+    short_facts: dict[str, ColumnFacts] = {}
+    for name in columns:
+        cells = _without_declared_nulls(parsed.column(name), plan.null_tokens.get(name, ()))
+        if short is None or not has_short:
+            facts[name] = column_facts(cells, rows)
+            continue
+        facts[name] = _facts_where(cells, rows, ~short)
+        short_facts[name] = _facts_where(cells, rows, short)
+    short_rows = 0 if short is None else int(short.sum())
+    return BlockProfile(parsed.rows_read, short_rows, len(parsed.rejected), facts, short_facts)
+
+
+def _facts_where(
+    cells: pa.StringArray, rows: npt.NDArray[np.int64], mask: npt.NDArray[np.bool_]
+) -> ColumnFacts:
+    return column_facts(cells.filter(pa.array(mask)), rows[mask])
+
+
+def _without_declared_nulls(cells: pa.StringArray, tokens: tuple[str, ...]) -> pa.StringArray:
+    if not tokens:
+        return cells
+    return pc.if_else(pc.is_in(cells, value_set=pa.array(tokens)), pa.scalar(None, pa.string()), cells)
+
+
+def samples_of(parsed: ParsedBlock, columns: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    return {name: _sample(parsed.column(name)) for name in columns}
+
+
+def _sample(cells: pa.StringArray) -> tuple[str, ...]:
+    distinct = pc.unique(cells.slice(0, _SAMPLE_ROWS)).slice(0, _SAMPLE_CELLS + 2).to_pylist()
+    return tuple(cell for cell in distinct if cell)[:_SAMPLE_CELLS]
+
+
+def repeating_columns(parsed: ParsedBlock, columns: Sequence[str]) -> frozenset[str]:
+    """The columns whose values come again and again, which a dictionary makes small."""
+    return frozenset(name for name in columns if _repeats(parsed.column(name)))
+
+
+def _repeats(cells: pa.StringArray) -> bool:
+    if len(cells) < _MIN_ROWS_FOR_DICTIONARY:
+        return False
+    return bool(pc.count_distinct(cells).as_py() * _REPEATS <= len(cells))
+
+
+def combined(profiles: Sequence[BlockProfile], plan: ReadPlan) -> Profile:
+    """The profile of the file made of these blocks, in order."""
+    return Profile(
+        rows=sum(profile.rows_read for profile in profiles),
+        short_rows=sum(profile.short_rows for profile in profiles),
+        rejected=sum(profile.rejected for profile in profiles),
+        facts={name: merged(p.facts[name] for p in profiles if name in p.facts) for name in plan.columns},
+        short_facts={
+            name: merged(p.short_facts[name] for p in profiles if name in p.short_facts)
+            for name in plan.columns
+        },
+        samples=profiles[0].samples if profiles else {},
+    )
