@@ -129,7 +129,7 @@ class _Evidence:
 
 def _plan_column(seen: _Evidence, dataset: Dataset, known: Column | None) -> PlannedColumn:
     declared = declared_for(dataset, seen.name, seen.header)
-    recognised = recognise(seen.header, seen.name, seen.sample, dataset.table)
+    recognised = _recognised(seen, dataset, known)
     found = decide_type(seen.facts, seen.delimiter)
     if declared.type is not None and (known is None or known.type == declared.type):
         decision, is_forced = (
@@ -147,6 +147,13 @@ def _plan_column(seen: _Evidence, dataset: Dataset, known: Column | None) -> Pla
     meaning = _meaning(recognised.meaning, declared)
     column = Column(seen.name, decision.type, seen.header, meaning)
     return PlannedColumn(plan, column, decision.reason, decision.normal_form)
+
+
+def _recognised(seen: _Evidence, dataset: Dataset, known: Column | None) -> Recognition:
+    """What the table's column is known as stays; only what nobody recognised is looked at again."""
+    if known is not None and known.meaning.reason:
+        return Recognition(known.meaning)
+    return recognise(seen.header, seen.name, seen.sample, dataset.table)
 
 
 def _has_rules(declared: DeclaredColumn) -> bool:

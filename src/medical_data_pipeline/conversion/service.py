@@ -63,10 +63,27 @@ class _Read:
     """How the file is read, once the whole of it has been."""
 
     layout: Layout
-    columns: FileColumns
     plan: ReadPlan
     profile: Profile
+    columns_plan: ColumnsPlan
     warnings: tuple[str, ...]
+
+
+@dataclass
+class _Planner:
+    """Plans the columns for a profile; the profile of a small file is the one the guess was made of."""
+
+    read: ReadPlan
+    columns: FileColumns
+    request: ConversionRequest
+    planned: tuple[Profile, ColumnsPlan] | None = None
+
+    def __call__(self, profile: Profile) -> ColumnsPlan:
+        if self.planned is None or self.planned[0] != profile:
+            delimiter = self.read.dialect.delimiter
+            plan = plan_columns(self.columns, profile, self.request.dataset, self.request.table, delimiter)
+            self.planned = (profile, plan)
+        return self.planned[1]
 
 
 @dataclass
@@ -102,11 +119,10 @@ class ConversionService:
             timer.lap("sample")
             read = _read(session, sample, request)
             timer.lap("profile")
-            plan = _plan_columns(read.plan, read.columns, read.profile, request)
-            written = session.write(read.plan, _write_plan(plan, request))
+            written = session.write(read.plan, _write_plan(read.columns_plan, request))
             timer.lap("write")
-        columns = tuple(each.column for each in plan.columns)
-        receipt = _receipt(request, read, plan, written)
+        columns = tuple(each.column for each in read.columns_plan.columns)
+        receipt = _receipt(request, read, written)
         receipt = replace(
             receipt,
             size_bytes=size_bytes,
@@ -129,9 +145,8 @@ def _read(session: ConversionSession, sample: Sample, request: ConversionRequest
             layout.dialect, columns.names, declared_null_tokens(request.dataset, columns), is_lenient
         )
         try:
-            return _Read(
-                layout, columns, plan, _profiled(session, plan, columns, request), warnings + _said(layout)
-            )
+            profile, planned = _profiled(session, plan, columns, request)
+            return _Read(layout, plan, profile, planned, warnings + _said(layout))
         except EncodingMismatch as mismatch:
             if request.dataset.encoding is not None or encoding == "latin-1":
                 raise FileRefused("BAD_ENCODING", f"the file has bytes that are not {encoding}") from None
@@ -171,23 +186,16 @@ def _sample_text(sample: Sample, encoding: str) -> str:
 
 def _profiled(
     session: ConversionSession, plan: ReadPlan, columns: FileColumns, request: ConversionRequest
-) -> Profile:
-    profile = session.profile(
-        plan, lambda part: _write_plan(_plan_columns(plan, columns, part, request), request)
-    )
+) -> tuple[Profile, ColumnsPlan]:
+    plan_of = _Planner(plan, columns, request)
+    profile = session.profile(plan, lambda part: _write_plan(plan_of(part), request))
     limit = request.dataset.reject_limit
     if limit.is_exceeded(profile.rejected, profile.rows):
         raise FileRefused(
             "TOO_MANY_BAD_ROWS",
             f"{profile.rejected} of {profile.rows} rows have surplus fields or open quotes",
         )
-    return profile
-
-
-def _plan_columns(
-    plan: ReadPlan, columns: FileColumns, profile: Profile, request: ConversionRequest
-) -> ColumnsPlan:
-    return plan_columns(columns, profile, request.dataset, request.table, plan.dialect.delimiter)
+    return profile, plan_of(profile)
 
 
 def _said(layout: Layout) -> tuple[str, ...]:
@@ -209,7 +217,8 @@ def _write_plan(plan: ColumnsPlan, request: ConversionRequest) -> WritePlan:
     )
 
 
-def _receipt(request: ConversionRequest, read: _Read, plan: ColumnsPlan, written: WriteReport) -> Receipt:
+def _receipt(request: ConversionRequest, read: _Read, written: WriteReport) -> Receipt:
+    plan = read.columns_plan
     rejected = sum(written.rejected.values())
     return Receipt(
         load_id=request.load_id,
@@ -218,7 +227,7 @@ def _receipt(request: ConversionRequest, read: _Read, plan: ColumnsPlan, written
         size_bytes=0,
         sha256=request.source_sha256,
         dialect=_dialect(read.layout),
-        columns=_column_receipts(read, plan, written.nulls),
+        columns=_column_receipts(read, written.nulls),
         rows=RowCounts(read.profile.rows, written.rows_loaded, rejected),
         rows_filled=written.rows_filled,
         rejected_by_reason=dict(written.rejected),
@@ -242,7 +251,7 @@ def _dialect(layout: Layout) -> dict[str, str | int | bool]:
     }
 
 
-def _column_receipts(read: _Read, plan: ColumnsPlan, nulls: Mapping[str, int]) -> tuple[ColumnReceipt, ...]:
+def _column_receipts(read: _Read, nulls: Mapping[str, int]) -> tuple[ColumnReceipt, ...]:
     return tuple(
         ColumnReceipt(
             name=each.column.name,
@@ -258,5 +267,5 @@ def _column_receipts(read: _Read, plan: ColumnsPlan, nulls: Mapping[str, int]) -
             phi=each.column.meaning.phi.value,
             meaning_reason=each.column.meaning.reason,
         )
-        for each in plan.columns
+        for each in read.columns_plan.columns
     )

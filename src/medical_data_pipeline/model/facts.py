@@ -53,6 +53,8 @@ class ColumnFacts:
 def merged(facts: Iterable[ColumnFacts]) -> ColumnFacts:
     """The facts of all the rows together; the order of the parts does not matter."""
     parts = tuple(facts)
+    if len(parts) == 1:
+        return parts[0]
     first_rows: dict[Form, int] = {}
     for part in parts:
         for form, row in part.first_rows.items():

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import chain
+from dataclasses import dataclass
 from threading import Event
 from typing import BinaryIO
 
@@ -73,10 +73,10 @@ class ArrowConversionSession(ConversionSession):
             return combined([], plan)
         parsed = parse_block(first_block, plan, plan.columns)
         self._repeating = repeating_columns(parsed, plan.columns)
-        first = _profile_first(parsed, plan)
-        self._guessed = TableWriter(plan, guess(combined([first], plan)), self._repeating)
+        first = _FirstBlock(first_block, parsed, _profile_first(parsed, plan))
+        self._guessed = TableWriter(plan, guess(combined([first.profile], plan)), self._repeating)
         try:
-            return self._profile_all(first_block, first, found, plan)
+            return self._profile_all(first, found, plan)
         except BaseException:
             self.close()
             raise
@@ -111,19 +111,23 @@ class ArrowConversionSession(ConversionSession):
         rows = max(1, head.count(b"\n"), head.count(b"\r"))
         return min(MAX_BLOCK_BYTES, max(FIRST_BLOCK_BYTES, len(head) * ROWS_A_BLOCK // rows))
 
-    def _profile_all(
-        self, first_block: Block, first: BlockProfile, rest: Iterator[Block], plan: ReadPlan
-    ) -> Profile:
-        undecided = [name for name in plan.columns if not first.facts[name].is_settled]
+    def _profile_all(self, first: "_FirstBlock", rest: Iterator[Block], plan: ReadPlan) -> Profile:
+        undecided = [name for name in plan.columns if not first.profile.facts[name].is_settled]
         passing = _Pass(plan, plan.columns, undecided, self._guessed)
-        profiles = [first]
-        for profile in run_pass(chain([first_block], rest), passing.work, passing.places):
-            profiles.append(profile)
-        # The first block was profiled whole before the pass; there it only has to be written.
-        del profiles[1]
+        passing.write_first(first)
+        profiles = [first.profile, *run_pass(rest, passing.work, passing.places)]
         if not passing.is_writing:
             self.close()
         return combined(profiles, plan)
+
+
+@dataclass(frozen=True)
+class _FirstBlock:
+    """The first block, which is read alone: the guess is made of its facts."""
+
+    block: Block
+    parsed: ParsedBlock
+    profile: BlockProfile
 
 
 def _profile_first(parsed: ParsedBlock, plan: ReadPlan) -> BlockProfile:
@@ -154,6 +158,11 @@ class _Pass:
     @property
     def is_writing(self) -> bool:
         return self._writer is not None and not self._guess_failed.is_set()
+
+    def write_first(self, first: _FirstBlock) -> None:
+        """The first block has been parsed and profiled before the pass."""
+        place = self.places.report(0, first.parsed.rows_read, line_ends(first.block.data))
+        self._write(first.block, first.parsed, place)
 
     def work(self, block: Block) -> BlockProfile:
         columns = self._wanted if self.is_writing else self._undecided or self._wanted[:1]

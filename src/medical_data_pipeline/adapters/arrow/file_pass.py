@@ -56,6 +56,7 @@ def run_pass(
     found: Iterator[Block], work: Callable[[Block], _Result], places: Places, series: int = SERIES
 ) -> Iterator[_Result]:
     """The results of `work` on every block, in order; a few blocks are in memory at a time."""
+    # Threads of a pool start with its first block, so a file of one block starts none.
     pools: Sequence[ThreadPoolExecutor] = [ThreadPoolExecutor(1) for _ in range(series)]
     waiting: list[Future[_Result]] = []
     try:

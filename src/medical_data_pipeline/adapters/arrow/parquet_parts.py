@@ -103,6 +103,7 @@ class PartWriter:
     def _open(self) -> pq.ParquetWriter:
         self._path = self._directory / f".{self._prefix}-{len(self._finished):05d}.parquet"
         self._rows = 0
+        self._directory.mkdir(exist_ok=True)
         self._writer = pq.ParquetWriter(
             self._path,
             self._schema,

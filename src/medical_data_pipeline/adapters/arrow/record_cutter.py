@@ -47,7 +47,7 @@ def record_ends(data: bytes, cut: Cut) -> Positions:
 
 
 def _last_line_end(data: bytes, before: int, after: int = 0) -> int:
-    """The byte after the last line end in data[after:before], or 0; a CR at the very end may be half of one."""
+    """The byte after the last line end in data[after:before], or 0; a CR at the end may be half of one."""
     line_feed = data.rfind(b"\n", after, before)
     carriage_return = data.rfind(b"\r", max(line_feed, after), before)
     if carriage_return > line_feed and carriage_return + 1 < len(data):

@@ -41,7 +41,6 @@ class TableWriter:
         self._schema = _schema(plan)
         plan.directory.mkdir(parents=True, exist_ok=True)
         folder = plan.directory / QUARANTINE_FOLDER
-        folder.mkdir(exist_ok=True)
         self._parts = [self._part(plan.directory, index, repeating) for index in range(SERIES)]
         self._quarantine = PartWriter(folder, "part", QUARANTINE_SCHEMA, ["reason", "_source_file"], [])
         self._lock = Lock()
@@ -99,7 +98,8 @@ class TableWriter:
             written = [part.finish(keep_empty=index == 0) for index, part in enumerate(self._parts)]
             data = [file for files in written for file in files]
             rejected = self._quarantine.finish(keep_empty=False)
-            publish(self.plan.directory / QUARANTINE_FOLDER, rejected)
+            if (self.plan.directory / QUARANTINE_FOLDER).is_dir():
+                publish(self.plan.directory / QUARANTINE_FOLDER, rejected)
             publish(self.plan.directory, data)
         except BaseException:
             self.abandon()
