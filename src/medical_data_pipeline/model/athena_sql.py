@@ -16,6 +16,7 @@ TRINO = Trino()
 TRINO.INDEX_OFFSET = 0  # type: ignore[misc]
 # A VAR before a parenthesis may be an alias too (`t(a, b)`), so the mark is taken off identifiers again.
 CALL_MARK = "call$"
+PARAMETER_MARK = "parameter$"
 LITERAL_MARK = "literal$"
 
 # Their arguments have a grammar of their own (`CAST(x AS t)`), which sqlglot reads.
@@ -94,7 +95,7 @@ def render(tree: exp.Expr) -> str:
 
 def _marked(tokens: list[Token]) -> list[Token]:
     marked: list[Token] = []
-    position = 0
+    position = parameters = 0
     while position < len(tokens):
         token = tokens[position]
         following = [t.token_type for t in tokens[position + 1 : position + 3]]
@@ -113,6 +114,11 @@ def _marked(tokens: list[Token]) -> list[Token]:
                 _token(TokenType.R_PAREN, ")", token),
             ]
             position = literal_at + 1
+            continue
+        if token.token_type is TokenType.PLACEHOLDER:
+            marked.append(_token(TokenType.VAR, f"{PARAMETER_MARK}{parameters}", token))
+            parameters += 1
+            position += 1
             continue
         marked.append(_call(token, following, tokens[position - 1] if position else None))
         position += 1
@@ -150,16 +156,24 @@ def _token(kind: TokenType, text: str, at: Token) -> Token:
 
 def _unmarked(tree: exp.Expr) -> exp.Expr:
     for node in list(tree.walk()):
-        if isinstance(node, exp.Anonymous) and isinstance(node.this, str):
-            if node.this.startswith(CALL_MARK):
-                node.set("this", node.this[len(CALL_MARK) :])
-            elif node.this.startswith(LITERAL_MARK):
-                name = exp.Var(this=node.this[len(LITERAL_MARK) :].upper())
-                literal = exp.Introducer(this=name, expression=node.expressions[0])
-                if node is tree:
-                    return literal
-                node.replace(literal)
-        elif isinstance(node, exp.Identifier | exp.Var) and isinstance(node.this, str):
-            if node.this.lower().startswith(CALL_MARK):
-                node.set("this", node.this[len(CALL_MARK) :])
+        changed = _changed(node)
+        if changed is not None:
+            if node is tree:
+                return changed
+            node.replace(changed)
     return tree
+
+
+def _changed(node: exp.Expr) -> exp.Expr | None:
+    """What stands for a marked node, or None; a name is unmarked in place."""
+    name = node.this if isinstance(node.this, str) else ""
+    if isinstance(node, exp.Column) and node.name.startswith(PARAMETER_MARK):
+        parameter = exp.Placeholder()
+        parameter.meta["position"] = int(node.name[len(PARAMETER_MARK) :])
+        return parameter
+    if isinstance(node, exp.Anonymous) and name.startswith(LITERAL_MARK):
+        kind = exp.Var(this=name[len(LITERAL_MARK) :].upper())
+        return exp.Introducer(this=kind, expression=node.expressions[0])
+    if isinstance(node, exp.Anonymous | exp.Identifier | exp.Var) and name.lower().startswith(CALL_MARK):
+        node.set("this", name[len(CALL_MARK) :])
+    return None

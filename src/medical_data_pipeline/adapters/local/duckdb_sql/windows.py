@@ -1,0 +1,228 @@
+"""Window functions, and what stands around an aggregate: FILTER, WITHIN GROUP, IGNORE NULLS, OVER."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from sqlglot import exp
+
+from medical_data_pipeline.adapters.local.duckdb_sql import build, comparisons
+from medical_data_pipeline.adapters.local.duckdb_sql import sql_type as t
+from medical_data_pipeline.adapters.local.duckdb_sql.aggregates import AGGREGATES, Aggregate
+from medical_data_pipeline.adapters.local.duckdb_sql.bound import Context, Scope, Typed, type_error, unsupported
+from medical_data_pipeline.adapters.local.duckdb_sql.coercing import boolean, coerce, meet
+
+RANKING = {
+    "row_number": ("row_number", t.BIGINT),
+    "rank": ("rank", t.BIGINT),
+    "dense_rank": ("dense_rank", t.BIGINT),
+    "percent_rank": ("percent_rank", t.DOUBLE),
+    "cume_dist": ("cume_dist", t.DOUBLE),
+    "ntile": ("ntile", t.BIGINT),
+}
+VALUES = ("lag", "lead", "first_value", "last_value", "nth_value")
+WINDOW_FUNCTIONS = frozenset((*RANKING, *VALUES))
+# Around these an OVER may also be a reduction of values already ordered; only plain ones are supported.
+_WRAPPERS = (exp.Window, exp.Filter, exp.WithinGroup, exp.IgnoreNulls, exp.RespectNulls)
+
+
+def is_aggregate(node: exp.Expr) -> bool:
+    """Whether the node is a call of an aggregate or window function, with what stands around it."""
+    while isinstance(node, _WRAPPERS):
+        node = node.this
+    return isinstance(node, exp.Anonymous) and node.name.lower() in (*AGGREGATES, *WINDOW_FUNCTIONS)
+
+
+def bind_aggregate(context: Context, node: exp.Expr, scope: Scope) -> Typed:
+    """Raises: QueryRejected: not here, or not with these arguments."""
+    over = ignore_nulls = condition = within = None
+    while isinstance(node, _WRAPPERS):
+        match node:
+            case exp.Window():
+                over = node
+            case exp.Filter():
+                condition = node.expression.this
+            case exp.WithinGroup():
+                within = node.expression
+            case exp.IgnoreNulls():
+                ignore_nulls = True
+        node = node.this
+    name = node.name.lower()
+    if over is None and not scope.allows_aggregates or over is not None and not scope.allows_windows:
+        raise type_error(f"function {name} is not allowed here")
+    inner = replace(scope, allows_aggregates=over is not None and scope.allows_aggregates, allows_windows=False)
+    finishers: list[Callable[[exp.Expr], exp.Expr]] = []
+    if condition is not None:
+        where = boolean(context.bind(condition, inner), "FILTER")
+        finishers.append(lambda tree: exp.Filter(this=tree, expression=exp.Where(this=where.copy())))
+    if over is not None:
+        window = _Window(context, scope, inner, over)
+        finishers.append(window.around)
+
+    def finish(tree: exp.Expr) -> exp.Expr:
+        for finisher in finishers:
+            tree = finisher(tree)
+        return tree
+
+    if name in WINDOW_FUNCTIONS:
+        if over is None:
+            raise type_error(f"function {name} needs OVER")
+        return _window_function(context, node, inner, finish, bool(ignore_nulls))
+    if ignore_nulls:
+        raise unsupported("IGNORE NULLS of an aggregate")
+    return _aggregate(context, node, inner, finish, within, over is not None)
+
+
+def _aggregate(  # noqa: PLR0913 - the parts of one call
+    context: Context,
+    node: exp.Expr,
+    scope: Scope,
+    finish: Callable[[exp.Expr], exp.Expr],
+    within: exp.Expr | None,
+    is_window: bool,
+) -> Typed:
+    arguments, order, is_distinct, is_star = list(node.expressions), within, False, False
+    if arguments and isinstance(arguments[-1], exp.Order):
+        order = arguments[-1]
+        arguments[-1] = order.this
+    if arguments and isinstance(arguments[0], exp.Distinct):
+        is_distinct, arguments = True, list(arguments[0].expressions)
+        if arguments and isinstance(arguments[-1], exp.Order):
+            order = arguments[-1]
+            arguments[-1] = order.this
+    elif arguments and isinstance(order, exp.Order) and isinstance(arguments[0], exp.Distinct):
+        is_distinct, arguments = True, list(arguments[0].expressions)
+    if arguments and isinstance(arguments[0], exp.Star):
+        is_star, arguments = True, []
+    if order is not None and is_window:
+        raise unsupported("ORDER BY inside a window function")
+    values = [context.bind(argument, scope) for argument in arguments]
+    if is_distinct and len(values) != 1 and node.name.lower() != "listagg":
+        raise unsupported(f"{node.name.lower()} of DISTINCT pairs")
+    if order is not None:
+        keys = exp.Order(expressions=ordered(context, order.expressions, scope))
+        plain = finish
+
+        def finish(tree: exp.Expr) -> exp.Expr:
+            tree.expressions[-1].replace(
+                exp.Order(this=tree.expressions[-1].copy(), expressions=[k.copy() for k in keys.expressions])
+            )
+            return plain(tree)
+
+        if is_distinct and node.name.lower() == "listagg":
+            raise unsupported("listagg of DISTINCT values with an order")
+    name = node.name.lower()
+    return AGGREGATES[name](Aggregate(name, values, is_distinct, is_star, is_window, finish))
+
+
+def ordered(context: Context, items: list[exp.Expr], scope: Scope) -> list[exp.Expr]:
+    """Sort keys, with the place of nulls written out."""
+    keys = []
+    for item in items:
+        key = context.bind(item.this, scope)
+        comparisons.require_orderable(key.type)
+        keys.append(sort_key(key.tree, item))
+    return keys
+
+
+def sort_key(tree: exp.Expr, item: exp.Expr) -> exp.Expr:
+    descending = bool(item.args.get("desc"))
+    return exp.Ordered(this=tree, desc=descending, nulls_first=bool(item.args.get("nulls_first")))
+
+
+def _window_function(
+    context: Context, node: exp.Expr, scope: Scope, finish: Callable[[exp.Expr], exp.Expr], ignore_nulls: bool
+) -> Typed:
+    name = node.name.lower()
+    values = [context.bind(argument, scope) for argument in node.expressions]
+    if name in RANKING:
+        target, kind = RANKING[name]
+        if len(values) != (1 if name == "ntile" else 0):
+            raise type_error(f"function {name} does not take {len(values)} arguments")
+        return Typed(finish(build.call(target, *(coerce(v, t.BIGINT, name).tree for v in values))), kind)
+    limits = {"lag": (1, 3), "lead": (1, 3), "nth_value": (2, 2)}.get(name, (1, 1))
+    if not limits[0] <= len(values) <= limits[1]:
+        raise type_error(f"function {name} does not take {len(values)} arguments")
+    kind = values[0].type
+    trees = [values[0].tree]
+    if len(values) > 1:
+        trees.append(coerce(values[1], t.BIGINT, name).tree)
+    if len(values) > 2:
+        trees.append(coerce(values[2], kind, name).tree)
+    if ignore_nulls:
+        trees[-1] = exp.IgnoreNulls(this=trees[-1])
+    return Typed(finish(build.call(name, *trees)), kind)
+
+
+class _Window:
+    """An OVER clause, translated once and put around each DuckDB aggregate of the call."""
+
+    def __init__(self, context: Context, scope: Scope, inner: Scope, over: exp.Window) -> None:
+        named = over.args.get("alias")
+        if named is not None:
+            found = scope.windows.get(named.name.lower())
+            if found is None:
+                raise type_error("a window name cannot be resolved")
+            over = found
+        self.partition = [context.bind(item, inner) for item in over.args.get("partition_by") or []]
+        for item in self.partition:
+            comparisons.require_comparable(item.type)
+        order = over.args.get("order")
+        self.items = order.expressions if order is not None else []
+        self.keys = [context.bind(item.this, inner) for item in self.items]
+        for key in self.keys:
+            comparisons.require_orderable(key.type)
+        self.spec = self._frame(context, inner, over.args.get("spec"))
+
+    def _frame(self, context: Context, scope: Scope, spec: exp.Expr | None) -> exp.Expr | None:
+        if spec is None:
+            return None
+        if spec.args.get("exclude"):
+            raise unsupported("EXCLUDE in a window frame")
+        kind = str(spec.args["kind"]).upper()
+        bounds = []
+        for name in ("start", "end"):
+            bound = spec.args.get(name)
+            if isinstance(bound, exp.Expr):
+                bounds.append((name, context.bind(bound, scope)))
+        trees = {name: value.tree for name, value in bounds}
+        if bounds and kind == "RANGE":
+            trees = self._range(bounds)
+        elif bounds:
+            trees = {name: coerce(value, t.BIGINT, "a frame's bound").tree for name, value in bounds}
+        parts = {
+            name: trees.get(name, str(spec.args[name]).upper() if spec.args.get(name) else None)
+            for name in ("start", "end")
+        }
+        sides = {f"{name}_side": _upper(spec.args.get(f"{name}_side")) for name in ("start", "end")}
+        return exp.WindowSpec(kind=kind, **parts, **sides)
+
+    def _range(self, bounds: list[tuple[str, Typed]]) -> dict[str, exp.Expr]:
+        if len(self.keys) != 1:
+            raise type_error("a RANGE frame with bounds needs one sort key")
+        key, offsets = self.keys[0], [value for _, value in bounds]
+        if all(value.type.name in t.INTERVALS for value in offsets):
+            if key.type.name == "date":
+                self.keys[0] = Typed(build.cast(key.tree, "TIMESTAMP"), t.timestamp(0))
+            return {
+                name: build.call("to_months", value.tree)
+                if value.type == t.YEAR_MONTH
+                else build.call("to_microseconds", build.infix(exp.Mul, value.tree, build.number(1000)))
+                for name, value in bounds
+            }
+        # DuckDB would turn the bound into the key's type, and round it.
+        (self.keys[0], *offsets), _ = meet([key, *offsets], "a RANGE frame")
+        return {name: value.tree for (name, _), value in zip(bounds, offsets, strict=True)}
+
+    def around(self, tree: exp.Expr) -> exp.Expr:
+        keys = [sort_key(key.copy(), item) for key, item in zip(self.keys, self.items, strict=True)]
+        return exp.Window(
+            this=tree,
+            partition_by=[item.copy() for item in self.partition],
+            order=exp.Order(expressions=keys) if keys else None,
+            spec=self.spec.copy() if self.spec is not None else None,
+            over="OVER",
+        )
+
+
+def _upper(value: object) -> str | None:
+    return str(value).upper() if value else None
