@@ -74,14 +74,37 @@ _RULES = (
 _LEAVES_WORKER_UNSOUND = (duckdb.FatalException, duckdb.InternalException, *_FILES, *_MEMORY)
 
 
+# How DuckDB's text names an error that comes through Arrow's reader, as an OSError, while rows are fetched.
+_KIND_BY_NAME: dict[str, type[BaseException]] = {
+    "INTERRUPT": duckdb.InterruptException,
+    "Out of Memory": duckdb.OutOfMemoryException,
+    "IO": duckdb.IOException,
+    "Permission": duckdb.PermissionException,
+    "Conversion": duckdb.ConversionException,
+    "Out of Range": duckdb.OutOfRangeException,
+    "Constraint": duckdb.ConstraintException,
+    "Invalid Input": duckdb.InvalidInputException,
+    "Mismatch Type": duckdb.TypeMismatchException,
+    "Not implemented": duckdb.NotImplementedException,
+    "FATAL": duckdb.FatalException,
+    "INTERNAL": duckdb.InternalException,
+}
+
+
 def failure_of(error: BaseException) -> Failed:
     """Why a statement failed, in words that are safe to show."""
     if isinstance(error, ResourceLimit):
         return Failed(RESOURCE_LIMIT, str(error))
-    is_sound = not isinstance(error, _LEAVES_WORKER_UNSOUND)
     # The lines after the first quote the statement, which may hold any words.
-    said = str(error).partition("\n")[0].lower()
+    said = str(error).partition("\n")[0]
+    kind = type(error) if isinstance(error, duckdb.Error) else _named_kind(said) or type(error)
+    is_sound = not issubclass(kind, _LEAVES_WORKER_UNSOUND)
     for rule in _RULES:
-        if isinstance(error, rule.kinds) and rule.words in said:
+        if issubclass(kind, rule.kinds) and rule.words in said.lower():
             return Failed(rule.reason, rule.detail, is_sound)
     return Failed("SQL_RUNTIME", "the query failed", is_sound)
+
+
+def _named_kind(said: str) -> type[BaseException] | None:
+    name, found, _ = said.partition(" Error: ")
+    return _KIND_BY_NAME.get(name) if found else None

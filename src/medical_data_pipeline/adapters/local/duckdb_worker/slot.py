@@ -138,7 +138,7 @@ class WorkerSlot:
                 stopped = _CANCELLED if query.cancel_requested.is_set() else _TIMEOUT
                 worker.interrupt(query.query_id)
                 kill_at = now + _INTERRUPT_GRACE_S
-        outcome = worker.outcome() or _DIED
+        outcome = worker.outcome() or stopped or _DIED
         if isinstance(outcome, Failed) and outcome.reason == INTERRUPTED:
             return Failed(stopped.reason, stopped.detail) if stopped else _DIED
         return outcome

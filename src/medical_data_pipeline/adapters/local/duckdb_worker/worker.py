@@ -1,5 +1,6 @@
 """The process that runs SQL: it confines itself, then runs one statement at a time until its pipe closes."""
 
+import contextlib
 import importlib.util
 import os
 import queue
@@ -145,7 +146,9 @@ class _Worker:
     def _interrupt(self, query_id: str) -> None:
         running = self._running
         if running and running[0] == query_id:
-            running[1].interrupt()
+            # It may have ended, and closed its cursor, this very moment.
+            with contextlib.suppress(duckdb.Error):
+                running[1].interrupt()
 
     def run_next(self) -> Finished | Failed:
         asked = self._asked.get()
