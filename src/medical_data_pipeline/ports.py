@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import BinaryIO
 
 from medical_data_pipeline.model.conversion import Profile, ReadPlan, Sample, WritePlan, WriteReport
@@ -71,6 +72,27 @@ class ObjectStore(ABC):
     @abstractmethod
     def delete(self, ref: ObjectRef) -> None:
         """Remove the object; one that is not there is no error."""
+
+
+class ConvertedFiles(ABC):
+    """Where conversion writes the files of a load before they are objects of the curated zone."""
+
+    @abstractmethod
+    def folder(self, prefix: str) -> AbstractContextManager[Path]:
+        """A local folder for the files that shall lie under `prefix`; what is left in it unpublished goes.
+
+        Raises:
+            StorageFull, BackendUnavailable: it cannot be made.
+        """
+
+    @abstractmethod
+    def publish(self, folder: Path, prefix: str, names: Sequence[str]) -> None:
+        """Make the named files of `folder` objects under `prefix`, durable and in place of earlier ones.
+
+        Raises:
+            StorageFull: no room; call again after making some.
+            BackendUnavailable: the outcome is unknown; call again.
+        """
 
 
 Guess = Callable[[Profile], WritePlan]

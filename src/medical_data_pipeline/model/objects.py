@@ -53,6 +53,17 @@ def is_older(sequencer: str, than: str) -> bool:
     return sequencer.ljust(width, "0") < than.ljust(width, "0")
 
 
+def content_version(version: str) -> str:
+    """The version of the content itself, without the mark of a replay."""
+    return version.partition("+")[0]
+
+
+def replay_version(version: str) -> str:
+    """The version under which the same content is loaded once more: a load of its own, computed as any."""
+    content, _, count = version.partition("+")
+    return f"{content}+{int(count or 0) + 1}"
+
+
 def load_id(ref: ObjectRef, version: str) -> str:
     """The id of the load of one content of one key: 32 hex digits, computed and never drawn."""
     identity = "\x00".join((ref.bucket, ref.key, version))

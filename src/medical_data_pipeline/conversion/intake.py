@@ -1,0 +1,157 @@
+"""What arrives under `input/`: made durable, entered in the ledger, and only then acknowledged."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+
+from medical_data_pipeline.conversion.names import table_name
+from medical_data_pipeline.errors import InvalidObjectRef, ObjectNotFound, PreconditionFailed
+from medical_data_pipeline.model.dataset import Dataset
+from medical_data_pipeline.model.keys import RAW_PREFIX, raw_folder
+from medical_data_pipeline.model.load import Load, LoadState
+from medical_data_pipeline.model.objects import (
+    ObjectHead,
+    ObjectRef,
+    content_version,
+    load_id,
+    replay_version,
+)
+from medical_data_pipeline.ports import Checksums, Clock, Ledger, ObjectStore
+
+# A load in one of these needs no second one of the same content.
+_STANDS = frozenset({LoadState.RECEIVED, LoadState.CONVERTED, LoadState.COMMITTED})
+
+KeyLock = Callable[[str], AbstractContextManager[None]]
+
+
+@dataclass(frozen=True)
+class Upload:
+    """An acknowledged upload; `is_new` is false when the same content was there already."""
+
+    load: Load
+    is_new: bool
+
+
+@dataclass(frozen=True)
+class Preconditions:
+    """What must hold for an upload to happen: ETags are SHA-256 in hex; `if_none_match` only as "*"."""
+
+    if_match: str | None = None
+    if_none_match: str | None = None
+
+
+NO_CHECKSUMS = Checksums()
+UNCONDITIONAL = Preconditions()
+
+
+@dataclass(frozen=True)
+class DatasetBook:
+    """Which dataset a raw file belongs to, and what is declared of it."""
+
+    default_table: str
+    declared: Mapping[str, Dataset] = field(default_factory=dict)
+
+    def for_key(self, key: str) -> Dataset:
+        """Raises: InvalidObjectRef, if the key is not that of a raw file."""
+        folder = raw_folder(key)
+        name = table_name(folder) if folder else self.default_table
+        return self.for_table(name)
+
+    def for_table(self, name: str) -> Dataset:
+        return self.declared.get(name) or Dataset(table=name)
+
+
+@dataclass(frozen=True)
+class IntakeService:
+    """Takes raw files in. `on_received` tells whoever converts that there is work; it may be called twice."""
+
+    store: ObjectStore
+    ledger: Ledger
+    datasets: DatasetBook
+    clock: Clock
+    lock: KeyLock
+    bucket: str
+    on_received: Callable[[Load], None]
+
+    def put(
+        self,
+        key: str,
+        chunks: Iterator[bytes],
+        expected: Checksums = NO_CHECKSUMS,
+        preconditions: Preconditions = UNCONDITIONAL,
+    ) -> Upload:
+        """Store an upload under `input/` + `key`; on return it is durable and will be loaded.
+
+        Raises:
+            InvalidObjectRef: the key cannot be used.
+            ChecksumMismatch, StorageFull, BackendUnavailable: see `ObjectStore.put`.
+            PreconditionFailed: what `preconditions` asks does not hold; nothing was changed.
+        """
+        ref = ObjectRef(self.bucket, RAW_PREFIX + key)
+        table = self.datasets.for_key(ref.key).table
+        # The order of the ledger must be the order in which contents replaced each other.
+        with self.lock(ref.key):
+            self._require(ref, preconditions)
+            head = self.store.put(ref, chunks, expected)
+            return self._receive(head, table)
+
+    def announce(self, head: ObjectHead) -> Upload | None:
+        """Enter an object that was found under `input/`; None when it is known or is no raw file."""
+        try:
+            table = self.datasets.for_key(head.ref.key).table
+        except InvalidObjectRef:
+            return None
+        with self.lock(head.ref.key):
+            latest = self.ledger.latest(head.ref)
+            if latest is not None and content_version(latest.version) == head.sha256:
+                return None
+            return self._receive(head, table)
+
+    def replay(self, load: Load) -> Load:
+        """Load the content of `load` once more, by the rules as they are now; its rows take the old ones' place.
+
+        Raises:
+            ObjectNotFound: the raw file is gone.
+            PreconditionFailed: the raw file has other content by now.
+        """
+        with self.lock(load.source.key):
+            head = self.store.head(load.source)
+            latest = self.ledger.latest(load.source) or load
+            if head.sha256 != content_version(load.version) or content_version(latest.version) != head.sha256:
+                raise PreconditionFailed("the raw file has been replaced since this load")
+            return self._receive(replace(head, sha256=replay_version(latest.version)), load.table).load
+
+    def _require(self, ref: ObjectRef, preconditions: Preconditions) -> None:
+        if preconditions == UNCONDITIONAL:
+            return
+        try:
+            present: str | None = self.store.head(ref).sha256
+        except ObjectNotFound:
+            present = None
+        if preconditions.if_none_match is not None and present is not None:
+            raise PreconditionFailed("there is an object with this key")
+        if preconditions.if_match is not None and present != preconditions.if_match.strip('"'):
+            raise PreconditionFailed("the object with this key is another version")
+
+    def _receive(self, head: ObjectHead, table: str) -> Upload:
+        latest = self.ledger.latest(head.ref)
+        if latest is not None and content_version(latest.version) == head.sha256 and latest.state in _STANDS:
+            return Upload(latest, is_new=False)
+        now = self.clock()
+        load = self.ledger.receive(
+            Load(
+                load_id=load_id(head.ref, head.sha256),
+                table=table,
+                source=head.ref,
+                version=head.sha256,
+                sequencer=self.ledger.next_sequencer(),
+                size_bytes=head.size_bytes,
+                state=LoadState.RECEIVED,
+                received_at=now,
+                updated_at=now,
+            )
+        )
+        is_new = latest is None or latest.load_id != load.load_id
+        if load.state is LoadState.RECEIVED:
+            self.on_received(load)
+        return Upload(load, is_new)
