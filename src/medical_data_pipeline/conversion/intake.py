@@ -108,7 +108,7 @@ class IntakeService:
             return self._receive(head, table)
 
     def replay(self, load: Load) -> Load:
-        """Load the content of `load` once more, by the rules as they are now; its rows take the old ones' place.
+        """Load the content of `load` again, by the rules as they are now; its rows take the old ones' place.
 
         Raises:
             ObjectNotFound: the raw file is gone.

@@ -81,8 +81,7 @@ _TIME = (
     rf"(?P<time>[T ]{_D}{{1,2}}:{_D}{{2}}(?::{_D}{{2}}(?:\.(?P<fraction>{_D}+))?)?"
     rf"(?P<meridiem> ?[AaPp]\.?[Mm]\.?)?(?P<zone> ?Z| ?[-+]{_D}{{2}}:?{_D}{{2}})?)?"
 )
-_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
-_MONTH = "(?i:" + "|".join(_MONTHS) + ")[A-Za-z]{0,6}"
+_MONTH = "(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[A-Za-z]{0,6}"
 _MOMENTS = (
     (
         "ymd",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from medical_data_pipeline.adapters.local.file_durable import make_folders
 from medical_data_pipeline.adapters.local.file_errors import translated_os_errors
+from medical_data_pipeline.errors import BackendUnavailable
 from medical_data_pipeline.ports import ConvertedFiles
 
 
@@ -32,7 +33,7 @@ class FileConvertedFiles(ConvertedFiles):
     def publish(self, folder: Path, prefix: str, names: Sequence[str]) -> None:
         missing = [name for name in names if not (folder / name).is_file()]
         if missing:
-            raise FileNotFoundError(f"{len(missing)} of {len(names)} converted files are not there")
+            raise BackendUnavailable(f"{len(missing)} of {len(names)} converted files are not there")
 
 
 def _remove_hidden(folder: Path) -> None:
