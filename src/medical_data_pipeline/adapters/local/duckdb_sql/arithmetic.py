@@ -63,7 +63,9 @@ def _decimals(operator: str, left: Typed, right: Typed) -> Typed:
     if operator == "%":
         return Typed(build.cast(build.call("py_decimal_mod", *map(_as_text, (a, b))), kind), kind)
     if operator == "*":
-        return Typed(build.cast(build.infix(exp.Mul, a.tree, b.tree), kind), kind)
+        # DuckDB multiplies narrow decimals in 64 bits, also where the product has more digits.
+        wide = [build.cast(side.tree, t.decimal(38, side.type.scale)) if kind.precision > 18 else side.tree for side in (a, b)]
+        return Typed(build.cast(build.infix(exp.Mul, *wide), kind), kind)
     sides = [build.cast(side.tree, kind) for side in (a, b)]
     return Typed(build.cast(build.infix(_NODES[operator], *sides), kind), kind)
 

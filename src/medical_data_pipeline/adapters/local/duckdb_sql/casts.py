@@ -132,7 +132,10 @@ def text_of(value: Typed) -> exp.Expr | None:
             return build.call("t_day_time_text", value.tree)
         case "interval year to month":
             return build.call("t_year_month_text", value.tree)
-        case "boolean" | "tinyint" | "smallint" | "integer" | "bigint" | "decimal" | "date":
+        case "decimal":
+            is_fraction = source.precision == source.scale
+            return build.call("t_decimal_text", value.tree) if is_fraction else build.cast(value.tree, "VARCHAR")
+        case "boolean" | "tinyint" | "smallint" | "integer" | "bigint" | "date":
             return build.cast(value.tree, "VARCHAR")
     return None
 

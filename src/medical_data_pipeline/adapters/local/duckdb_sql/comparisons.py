@@ -60,8 +60,8 @@ def require_comparable(kind: t.SqlType) -> None:
         raise unsupported("grouping or matching maps")
 
 
-def equal(a: Typed, b: Typed) -> exp.Expr:
-    """Equality of two values of one type: true, false or null."""
+def equal(a: Typed, b: Typed, depth: int = 0) -> exp.Expr:
+    """Equality of two values of one type: true, false or null. `depth` keeps the lambdas' names apart."""
     kind = a.type
     if kind.name in t.FLOATS:
         tree = build.infix(exp.EQ, a.tree, b.tree)
@@ -69,7 +69,7 @@ def equal(a: Typed, b: Typed) -> exp.Expr:
     match kind.name:
         case "row":
             pairs = [
-                equal(Typed(build.field(a.copy(), i), item), Typed(build.field(b.copy(), i), item))
+                equal(Typed(build.field(a.copy(), i), item), Typed(build.field(b.copy(), i), item), depth)
                 for i, item in enumerate(kind.items)
             ]
             present = build.both(
@@ -77,32 +77,32 @@ def equal(a: Typed, b: Typed) -> exp.Expr:
             )
             return build.case((present, build.both(*pairs)))
         case "array":
-            return _equal_arrays(a, b, kind.items[0])
+            return _equal_arrays(a, b, kind.items[0], depth)
         case "map":
-            return _equal_maps(a, b, kind.items[0], kind.items[1])
+            return _equal_maps(a, b, depth)
         case "function":
             raise type_error("a lambda cannot be compared")
     return build.infix(exp.EQ, a.tree, b.tree)
 
 
-def _equal_arrays(a: Typed, b: Typed, item: t.SqlType) -> exp.Expr:
-    index = build.name("i")
+def _equal_arrays(a: Typed, b: Typed, item: t.SqlType, depth: int) -> exp.Expr:
+    index = build.name(f"i{depth}")
     parts = [Typed(build.call("list_extract", side.copy(), index.copy()), item) for side in (a, b)]
     pairs = build.call(
         "list_transform",
         build.call("range", build.number(1), build.infix(exp.Add, build.call("len", a.copy()), build.number(1))),
-        build.lambda_of(("i",), equal(parts[0], parts[1])),
+        build.lambda_of((f"i{depth}",), equal(parts[0], parts[1], depth + 1)),
     )
     return build.call("t_equal_lists", build.call("len", a.copy()), build.call("len", b.copy()), pairs)
 
 
-def _equal_maps(a: Typed, b: Typed, key: t.SqlType, item: t.SqlType) -> exp.Expr:
-    name = build.name("k")
+def _equal_maps(a: Typed, b: Typed, depth: int) -> exp.Expr:
+    name, item = build.name(f"k{depth}"), a.type.items[1]
     parts = [Typed(build.call("map_extract_value", side.copy(), name.copy()), item) for side in (a, b)]
     is_there = build.call("list_contains", build.call("map_keys", b.copy()), name.copy())
-    matched = build.case((is_there, equal(parts[0], parts[1])), otherwise=exp.false())
+    matched = build.case((is_there, equal(parts[0], parts[1], depth + 1)), otherwise=exp.false())
     pairs = build.call(
-        "list_transform", build.call("map_keys", a.copy()), build.lambda_of(("k",), matched)
+        "list_transform", build.call("map_keys", a.copy()), build.lambda_of((f"k{depth}",), matched)
     )
     sizes = [build.call("cardinality", side.copy()) for side in (a, b)]
     return build.call("t_equal_lists", sizes[0], sizes[1], pairs)

@@ -17,7 +17,6 @@ declare(
         ("from_iso8601_date", "varchar -> date", "py_from_iso8601_date"),
         ("to_milliseconds", "interval -> bigint", "t_same"),
         ("parse_duration", "varchar -> interval", "py_parse_duration"),
-        ("last_day_of_month", "date -> date", "last_day"),
     ]
 )
 
@@ -109,6 +108,15 @@ def _moment(call: Call, position: int) -> Typed:
     return value
 
 
+@function("last_day_of_month")
+def _last_day_of_month(call: Call) -> Typed:
+    call.require_count(1)
+    value = call.argument(0)
+    if value.type.name not in ("date", "timestamp", "timestamp with time zone"):
+        raise type_error(f"last_day_of_month does not take {value.type}")
+    return Typed(build.call("last_day", moments.local_time(value)), t.DATE)
+
+
 @function("date_trunc")
 def _date_trunc(call: Call) -> Typed:
     call.require_count(2)
@@ -135,7 +143,8 @@ def _date_add(call: Call) -> Typed:
     if value.type.name == "time":
         factor = {"millisecond": 1, "second": 1000, "minute": 60_000, "hour": 3_600_000}[unit]
         scaled = build.infix(exp.Mul, amount, build.number(factor))
-        return Typed(build.call("t_shift_time", value.tree, scaled), value.type)
+        moved = build.call("t_shift_time", value.tree, scaled)
+        return Typed(_kept(moved, unit, value.type), value.type)
     if unit in ("day", "week", "month", "quarter", "year"):
         months = {"month": 1, "quarter": 3, "year": 12}.get(unit)
         count = build.infix(exp.Mul, amount, build.number(months or (7 if unit == "week" else 1)))
@@ -143,9 +152,13 @@ def _date_add(call: Call) -> Typed:
         return arithmetic.shifted(value, step)
     factor = {"millisecond": 1000, "second": 10**6, "minute": 60 * 10**6, "hour": 3600 * 10**6}[unit]
     step = build.call("to_microseconds", build.infix(exp.Mul, amount, build.number(factor)))
-    precision = max(value.type.precision, 3) if unit == "millisecond" else value.type.precision
-    kind = t.SqlType(value.type.name, (precision,), zone=value.type.zone)
-    return Typed(build.infix(exp.Add, value.tree, step), kind)
+    return Typed(_kept(build.infix(exp.Add, value.tree, step), unit, value.type), value.type)
+
+
+def _kept(tree: exp.Expr, unit: str, kind: t.SqlType) -> exp.Expr:
+    """The moment with the digits it had: date_add gives the type it was given."""
+    source = t.SqlType(kind.name, (6,), zone=kind.zone)
+    return moments.rounded(tree, source, kind.precision) if unit == "millisecond" and kind.precision < 3 else tree
 
 
 @function("date_diff")

@@ -44,12 +44,6 @@ declare(
         ("substr", "varbinary, bigint -> varbinary", "py_substr_bytes"),
         ("substr", "varbinary, bigint, bigint -> varbinary", "py_substr_bytes_of"),
         ("translate", "varchar, varchar, varchar -> varchar", "py_translate"),
-        ("trim", "varchar -> varchar", "t_trim"),
-        ("ltrim", "varchar -> varchar", "t_ltrim"),
-        ("rtrim", "varchar -> varchar", "t_rtrim"),
-        ("trim", "varchar, varchar -> varchar", "trim"),
-        ("ltrim", "varchar, varchar -> varchar", "ltrim"),
-        ("rtrim", "varchar, varchar -> varchar", "rtrim"),
         ("normalize", "varchar -> varchar", "nfc_normalize"),
         ("normalize", "varchar, varchar -> varchar", "py_normalize"),
         ("to_utf8", "varchar -> varbinary", "encode"),
@@ -153,8 +147,25 @@ def _replace_by_lambda(call: Call) -> Typed:
     return Typed(build.call("t_interleave", gaps, replaced), t.VARCHAR)
 
 
+_TRIMS = {
+    name: Overloads((("varchar -> varchar", "t_" + name), ("varchar, varchar -> varchar", name)))
+    for name in ("trim", "ltrim", "rtrim")
+}
+
+
+@function(*_TRIMS)
+def _trim(call: Call) -> Typed:
+    values = call.arguments()
+    if values and values[0].type.name == "char":
+        # The padding of a char is no part of it.
+        values[0] = Typed(build.call("rtrim", values[0].tree, build.text(" ")), t.VARCHAR)
+    return _TRIMS[call.name].apply(call, values)
+
+
 @function("concat")
 def _concat(call: Call) -> Typed:
+    if len(call.nodes) < 2:
+        raise type_error("concat takes at least two arguments")
     return concatenated(call.arguments(), "concat")
 
 
@@ -162,7 +173,11 @@ def concatenated(values: list[Typed], what: str) -> Typed:
     """`||` and concat: of texts, bytes or arrays; null if any is."""
     if any(value.type.name == "array" for value in values):
         return _concatenated_arrays(values, what)
-    values, kind = meet(values, what)
+    if any(value.type.name == "char" for value in values) and all(v.type.name in ("char", "varchar") for v in values):
+        size = sum(value.type.precision for value in values)
+        kind = t.char(size) if size <= 65536 else t.VARCHAR
+    else:
+        values, kind = meet(values, what)
     if kind.name == "unknown":
         return Typed(build.NULL(), t.UNKNOWN)
     if kind.name not in ("varchar", "char", "varbinary"):
@@ -170,8 +185,6 @@ def concatenated(values: list[Typed], what: str) -> Typed:
     tree = values[0].tree
     for value in values[1:]:
         tree = build.infix(exp.DPipe, tree, value.tree)
-    if kind.name == "char":
-        return Typed(tree, t.char(kind.precision * len(values)))
     return Typed(tree, t.VARCHAR if kind.name == "varchar" else kind)
 
 

@@ -21,10 +21,16 @@ def _written(value: Typed) -> exp.Expr:
     match source.name:
         case "json":
             return build.cast(value.tree, "VARCHAR")
-        case "boolean" | "tinyint" | "smallint" | "integer" | "bigint" | "decimal":
+        case "unknown":
+            return build.cast(build.NULL(), "VARCHAR")
+        case "decimal":
+            return build.call("t_decimal_text", value.tree)
+        case "boolean" | "tinyint" | "smallint" | "integer" | "bigint":
             return build.cast(value.tree, "VARCHAR")
         case "double" | "real":
-            return build.call("py_json_double", build.cast(value.tree, "DOUBLE"))
+            # A real by its own shortest digits, not by those of the double it becomes.
+            shortest = build.cast(value.tree, "VARCHAR")
+            return build.call("py_json_double", build.cast(shortest, "DOUBLE"))
         case "varchar":
             return build.call("py_json_text", value.tree)
         case "date":

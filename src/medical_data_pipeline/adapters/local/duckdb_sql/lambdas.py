@@ -200,13 +200,14 @@ def sorted_by(call: Call, value: Typed) -> Typed:
     item = value.type.items[0]
     i, j = call.context.fresh("v"), call.context.fresh("v")
     this, other = (Typed(build.call("list_extract", value.copy(), build.name(n)), item) for n in (i, j))
-    order = coerce(_body(call, 1, [other, this]), t.BIGINT, "a comparator").tree
-    is_before = build.either(
-        build.infix(exp.LT, order, build.number(0)),
-        build.both(
-            build.infix(exp.EQ, order.copy(), build.number(0)), build.infix(exp.LT, build.name(j), build.name(i))
-        ),
-    )
+    orders = []
+    for pair in ([other, this], [this, other]):
+        order = coerce(_body(call, 1, pair), t.BIGINT, "a comparator").tree
+        orders.append(build.infix(exp.LT, build.call("t_order", order), build.number(0)))
+    # A comparator that puts both before each other, as some do with nulls, leaves them in their order.
+    is_same = build.infix(exp.EQ, orders[0].copy(), orders[1])
+    is_earlier = build.infix(exp.LT, build.name(j), build.name(i))
+    is_before = build.case((is_same, is_earlier), otherwise=orders[0])
     positions = build.call("t_positions", build.call("len", value.copy()), build.number(0))
     earlier = build.call("list_filter", positions, build.lambda_of((j,), is_before))
     ranks = build.call("list_transform", positions.copy(), build.lambda_of((i,), build.call("len", earlier)))

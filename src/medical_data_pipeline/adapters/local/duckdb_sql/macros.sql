@@ -15,7 +15,7 @@ CREATE OR REPLACE TEMP MACRO t_float_sign(x) AS CASE WHEN isnan(x) THEN x ELSE s
 CREATE OR REPLACE TEMP MACRO t_round_half_up(x) AS floor(x + 0.5);
 CREATE OR REPLACE TEMP MACRO t_round_double(x) AS round(x);
 CREATE OR REPLACE TEMP MACRO t_round_whole(x, n) AS
-  CASE WHEN n >= 0 THEN x WHEN n < -18 THEN 0
+  CASE WHEN n >= 0 THEN x WHEN n < -18 THEN CAST('Decimal overflow' AS BIGINT)
        ELSE ((abs(CAST(x AS HUGEINT)) + CAST(pow(10, -n) AS HUGEINT) // 2) // CAST(pow(10, -n) AS HUGEINT)) * CAST(pow(10, -n) AS HUGEINT) * sign(x) END;
 CREATE OR REPLACE TEMP MACRO t_sqrt(x) AS CASE WHEN x < 0 THEN CAST('nan' AS DOUBLE) ELSE sqrt(x) END;
 CREATE OR REPLACE TEMP MACRO t_ln(x) AS CASE WHEN isnan(x) OR x < 0 THEN CAST('nan' AS DOUBLE) WHEN x = 0 THEN CAST('-inf' AS DOUBLE) ELSE ln(x) END;
@@ -39,10 +39,17 @@ CREATE OR REPLACE TEMP MACRO t_cosine_similarity(a, b) AS
          / (sqrt(list_sum(list_transform(map_values(a), lambda v: v * v))) * sqrt(list_sum(list_transform(map_values(b), lambda v: v * v)))) END;
 CREATE OR REPLACE TEMP MACRO t_greatest_float(l) AS
   CASE WHEN l IS NULL OR len(l) = 0 OR list_position(l, NULL) IS NOT NULL THEN NULL
-       WHEN list_contains(l, CAST('nan' AS DOUBLE)) THEN CAST('nan' AS DOUBLE) ELSE list_max(l) END;
+       ELSE coalesce(list_max(list_filter(l, lambda x: NOT isnan(x))), CAST('nan' AS DOUBLE)) END;
 CREATE OR REPLACE TEMP MACRO t_least_float(l) AS
   CASE WHEN l IS NULL OR len(l) = 0 OR list_position(l, NULL) IS NOT NULL THEN NULL
-       WHEN list_contains(l, CAST('nan' AS DOUBLE)) THEN CAST('nan' AS DOUBLE) ELSE list_min(l) END;
+       ELSE coalesce(list_min(list_filter(l, lambda x: NOT isnan(x))), CAST('nan' AS DOUBLE)) END;
+
+CREATE OR REPLACE TEMP MACRO t_decimal_text(x) AS CASE WHEN CAST(x AS VARCHAR) LIKE '.%' THEN '0' || CAST(x AS VARCHAR) WHEN CAST(x AS VARCHAR) LIKE '-.%' THEN '-0' || substr(CAST(x AS VARCHAR), 2) ELSE CAST(x AS VARCHAR) END;
+
+CREATE OR REPLACE TEMP MACRO t_blanks() AS chr(9) || chr(10) || chr(11) || chr(12) || chr(13) || chr(28) || chr(29) || chr(30) || chr(31) || ' ' || chr(5760) || chr(8192) || chr(8193) || chr(8194) || chr(8195) || chr(8196) || chr(8197) || chr(8198) || chr(8200) || chr(8201) || chr(8202) || chr(8232) || chr(8233) || chr(8287) || chr(12288);
+CREATE OR REPLACE TEMP MACRO t_trim(s) AS trim(s, t_blanks());
+CREATE OR REPLACE TEMP MACRO t_ltrim(s) AS ltrim(s, t_blanks());
+CREATE OR REPLACE TEMP MACRO t_rtrim(s) AS rtrim(s, t_blanks());
 
 -- text read as another type
 CREATE OR REPLACE TEMP MACRO t_text_boolean(s) AS
@@ -59,7 +66,7 @@ CREATE OR REPLACE TEMP MACRO t_text_decimal(s) AS
   CASE WHEN s IS NULL THEN NULL WHEN regexp_full_match(s, '[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?') THEN s ELSE 'Cannot cast to decimal' END;
 CREATE OR REPLACE TEMP MACRO t_finite_text(x) AS CASE WHEN isfinite(x) THEN CAST(CAST(x AS DOUBLE) AS VARCHAR) ELSE CASE WHEN x IS NULL THEN NULL ELSE 'Cannot cast to decimal' END END;
 CREATE OR REPLACE TEMP MACRO t_text_date(s) AS
-  CASE WHEN s IS NULL THEN NULL WHEN regexp_full_match(trim(s), '[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}') THEN CAST(trim(s) AS DATE) ELSE CAST('Cannot cast to date' AS DATE) END;
+  CASE WHEN s IS NULL THEN NULL WHEN regexp_full_match(t_trim(s), '[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}') THEN CAST(t_trim(s) AS DATE) ELSE CAST('Cannot cast to date' AS DATE) END;
 CREATE OR REPLACE TEMP MACRO t_text_timestamp(s) AS
   CASE WHEN s IS NULL THEN NULL
        WHEN regexp_full_match(trim(s), '[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}( [0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}([.][0-9]{1,6})?)?)?')
@@ -89,10 +96,6 @@ CREATE OR REPLACE TEMP MACRO t_substr(s, i) AS
   CASE WHEN s IS NULL OR i IS NULL THEN NULL WHEN i = 0 OR abs(i) > length(s) THEN '' ELSE substr(s, i) END;
 CREATE OR REPLACE TEMP MACRO t_substr_of(s, i, n) AS
   CASE WHEN s IS NULL OR i IS NULL OR n IS NULL THEN NULL WHEN i = 0 OR n <= 0 OR abs(i) > length(s) THEN '' ELSE substr(s, i, n) END;
-CREATE OR REPLACE TEMP MACRO t_blanks() AS chr(9) || chr(10) || chr(11) || chr(12) || chr(13) || chr(28) || chr(29) || chr(30) || chr(31) || ' ' || chr(5760) || chr(8192) || chr(8193) || chr(8194) || chr(8195) || chr(8196) || chr(8197) || chr(8198) || chr(8200) || chr(8201) || chr(8202) || chr(8232) || chr(8233) || chr(8287) || chr(12288);
-CREATE OR REPLACE TEMP MACRO t_trim(s) AS trim(s, t_blanks());
-CREATE OR REPLACE TEMP MACRO t_ltrim(s) AS ltrim(s, t_blanks());
-CREATE OR REPLACE TEMP MACRO t_rtrim(s) AS rtrim(s, t_blanks());
 CREATE OR REPLACE TEMP MACRO t_join_present(a, d) AS
   CASE WHEN a IS NULL OR d IS NULL THEN NULL ELSE coalesce(array_to_string(list_filter(a, lambda x: x IS NOT NULL), d), '') END;
 CREATE OR REPLACE TEMP MACRO t_join_all(a, d, r) AS
@@ -102,7 +105,7 @@ CREATE OR REPLACE TEMP MACRO t_interleave(g, m) AS
        ELSE array_to_string(list_transform(range(1, len(g) + 1), lambda i: g[i] || coalesce(m[i], '')), '') END;
 CREATE OR REPLACE TEMP MACRO t_json_format(j) AS CAST(j AS VARCHAR);
 CREATE OR REPLACE TEMP MACRO t_json_list(a) AS CASE WHEN a IS NULL THEN NULL ELSE '[' || coalesce(array_to_string(a, ','), '') || ']' END;
-CREATE OR REPLACE TEMP MACRO t_json_fields(a) AS '{' || coalesce(array_to_string(a, ','), '') || '}';
+CREATE OR REPLACE TEMP MACRO t_json_fields(a) AS CASE WHEN list_position(a, NULL) IS NOT NULL THEN CAST(CAST('null value passed for JSON object key' AS BIGINT) AS VARCHAR) ELSE '' END || '{' || coalesce(array_to_string(a, ','), '') || '}';
 CREATE OR REPLACE TEMP MACRO t_json_present(a) AS '[' || coalesce(array_to_string(list_filter(a, lambda x: x IS NOT NULL), ','), '') || ']';
 CREATE OR REPLACE TEMP MACRO t_json_object(k, v) AS
   CASE WHEN k IS NULL THEN NULL
@@ -152,7 +155,10 @@ CREATE OR REPLACE TEMP MACRO t_longest(l) AS range(1, coalesce(list_max(l), 0) +
 CREATE OR REPLACE TEMP MACRO t_concat(a, b) AS CASE WHEN a IS NULL OR b IS NULL THEN NULL ELSE list_concat(a, b) END;
 CREATE OR REPLACE TEMP MACRO t_array_distinct(a) AS list_filter(a, lambda x, i: list_position(a, x) = i);
 CREATE OR REPLACE TEMP MACRO t_array_except(a, b) AS CASE WHEN a IS NULL OR b IS NULL THEN NULL ELSE list_filter(a, lambda x, i: list_position(a, x) = i AND list_position(b, x) IS NULL) END;
-CREATE OR REPLACE TEMP MACRO t_array_intersect(a, b) AS CASE WHEN a IS NULL OR b IS NULL THEN NULL ELSE list_filter(a, lambda x, i: list_position(a, x) = i AND list_position(b, x) IS NOT NULL) END;
+-- Trino walks the longer array.
+CREATE OR REPLACE TEMP MACRO t_array_intersect(a, b) AS
+  CASE WHEN a IS NULL OR b IS NULL THEN NULL WHEN len(a) >= len(b) THEN list_filter(a, lambda x, i: list_position(a, x) = i AND list_position(b, x) IS NOT NULL)
+       ELSE list_filter(b, lambda x, i: list_position(b, x) = i AND list_position(a, x) IS NOT NULL) END;
 CREATE OR REPLACE TEMP MACRO t_array_union(a, b) AS CASE WHEN a IS NULL OR b IS NULL THEN NULL ELSE t_array_distinct(list_concat(a, b)) END;
 CREATE OR REPLACE TEMP MACRO t_array_min(a) AS CASE WHEN list_position(a, NULL) IS NOT NULL THEN NULL ELSE list_min(a) END;
 CREATE OR REPLACE TEMP MACRO t_array_max(a) AS CASE WHEN list_position(a, NULL) IS NOT NULL THEN NULL ELSE list_max(a) END;
@@ -184,7 +190,8 @@ CREATE OR REPLACE TEMP MACRO t_element_at(a, i) AS list_extract(a, CASE WHEN i =
 CREATE OR REPLACE TEMP MACRO t_any_match(l) AS CASE WHEN l IS NULL THEN NULL WHEN list_position(l, true) IS NOT NULL THEN true WHEN list_position(l, NULL) IS NOT NULL THEN NULL ELSE false END;
 CREATE OR REPLACE TEMP MACRO t_all_match(l) AS CASE WHEN l IS NULL THEN NULL WHEN list_position(l, false) IS NOT NULL THEN false WHEN list_position(l, NULL) IS NOT NULL THEN NULL ELSE true END;
 CREATE OR REPLACE TEMP MACRO t_none_match(l) AS NOT t_any_match(l);
-CREATE OR REPLACE TEMP MACRO t_by_rank(a, r) AS list_transform(range(0, len(a)), lambda i: a[list_position(r, i)]);
+CREATE OR REPLACE TEMP MACRO t_order(o) AS CASE WHEN o BETWEEN -1 AND 1 THEN o ELSE CAST('Lambda comparator must return either -1, 0, or 1' AS BIGINT) END;
+CREATE OR REPLACE TEMP MACRO t_by_rank(a, r) AS list_transform(range(0, len(a)), lambda i: a[CASE WHEN list_position(r, i) IS NULL THEN CAST('The comparator is not consistent' AS BIGINT) ELSE list_position(r, i) END]);
 CREATE OR REPLACE TEMP MACRO t_contains_sequence(a, b) AS
   CASE WHEN a IS NULL OR b IS NULL THEN NULL WHEN len(b) = 0 THEN true
        ELSE len(list_filter(range(1, greatest(len(a) - len(b), -1) + 2), lambda i: list_slice(a, i, i + len(b) - 1) = b)) > 0 END;

@@ -18,6 +18,11 @@ class Function:
     result: str
     body: Body
 
+    @property
+    def is_float(self) -> bool:
+        """DuckDB takes a NaN that Python returns for a null, so such results travel as text."""
+        return self.result in ("DOUBLE", "FLOAT")
+
     def null_safe(self) -> Body:
         """The function, null when an argument is null."""
         body = self.body

@@ -172,6 +172,9 @@ def _values(context: Context, node: exp.Values, scope: Scope) -> BoundQuery:
     rows = []
     for item in node.expressions:
         cells = item.expressions if isinstance(item, exp.Tuple) else [item]
+        if len(cells) == 1 and isinstance(cells[0], exp.Struct):
+            # VALUES ROW(1, 2) is a row of two columns.
+            cells = cells[0].expressions
         rows.append([context.bind(cell, scope) for cell in cells])
     if len({len(cells) for cells in rows}) != 1:
         raise type_error("the rows of VALUES differ in their columns")
@@ -321,7 +324,7 @@ def _name(item: exp.Expr) -> str:
 
 
 def _group(context: Context, group: exp.Expr, scope: Scope, items: list[tuple[str, Typed]]) -> exp.Group:
-    if group.args.get("all") is not None and group.args.get("all") is not False:
+    if group.args.get("all") is not None or group.args.get("distinct"):
         raise unsupported("GROUP BY ALL or DISTINCT")
     parts: list[exp.Expr] = []
     for item in group.expressions:

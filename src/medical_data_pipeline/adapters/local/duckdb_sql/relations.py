@@ -123,8 +123,9 @@ def bind_item(context: Context, node: exp.Expr, scope: Scope) -> Source:
             return _derived(context, node, context.bind_query(node, _outside(scope)))
         case exp.Unnest():
             return _unnest(context, node, scope)
-        case exp.Lateral() if isinstance(node.this, exp.Subquery):
-            return _lateral(_derived(context, node, context.bind_query(node.this.this, scope.inner())))
+        case exp.Lateral() if isinstance(node.this, exp.Subquery | exp.Values):
+            query = node.this.this if isinstance(node.this, exp.Subquery) else node.this
+            return _lateral(_derived(context, node, context.bind_query(query, scope.inner())))
         case exp.Lateral() if isinstance(node.this, exp.Unnest):
             return _unnest(context, node.this, scope, node.args.get("alias"))
     raise unsupported("this form of FROM")

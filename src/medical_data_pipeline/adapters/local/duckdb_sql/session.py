@@ -1,6 +1,8 @@
 """A DuckDB connection made to behave as Trino: its settings, macros and functions."""
 
+from collections.abc import Callable
 from importlib.resources import files
+from typing import Any
 
 import duckdb
 
@@ -27,11 +29,31 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _register(connection: duckdb.DuckDBPyConnection, name: str, function: Function) -> None:
+    result = "VARCHAR" if function.is_float else function.result
+    body = function.null_safe()
     connection.create_function(
-        "py_" + name,
-        function.null_safe(),
+        ("text_" if function.is_float else "py_") + name,
+        _as_text(body) if function.is_float else body,
         [connection.type(kind) for kind in function.parameters],
-        connection.type(function.result),
+        connection.type(result),
         # Otherwise DuckDB refuses a result that is null.
         null_handling="special",
     )
+    if function.is_float:
+        names = ", ".join("abcd"[: len(function.parameters)])
+        connection.execute(
+            f"CREATE OR REPLACE TEMP MACRO py_{name}({names}) AS CAST(text_{name}({names}) AS {function.result})"
+        )
+
+
+def _as_text(body: Callable[..., Any]) -> Callable[..., Any]:
+    def as_text(value: float | None) -> str | None:
+        return None if value is None else repr(value)
+
+    # DuckDB counts a function's parameters, so each number of them is written out.
+    return {
+        1: lambda a: as_text(body(a)),
+        2: lambda a, b: as_text(body(a, b)),
+        3: lambda a, b, c: as_text(body(a, b, c)),
+        4: lambda a, b, c, d: as_text(body(a, b, c, d)),
+    }[body.__code__.co_argcount]

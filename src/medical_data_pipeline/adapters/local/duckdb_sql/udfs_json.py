@@ -256,6 +256,8 @@ def json_to_boolean(text: str) -> bool | None:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, _Number):
+        if re.fullmatch(r"-?\d+", value) and not -(2**63) <= int(value) < 2**63:
+            raise ValueError("not a boolean")
         return float(value) != 0
     if value.lower() not in ("true", "false", "t", "f", "1", "0"):
         raise ValueError("not a boolean")

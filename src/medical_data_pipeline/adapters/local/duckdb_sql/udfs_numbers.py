@@ -199,6 +199,8 @@ def _beta(a: float, b: float, x: float) -> float:
 def inverse_beta_cdf(a: float, b: float, share: float) -> float:
     if not (a > 0 and b > 0 and 0 <= share <= 1):
         raise ValueError("a and b must be > 0, p between 0 and 1")
+    if share in (0, 1):
+        return share
     low, high = 0.0, 1.0
     for _ in range(200):
         middle = (low + high) / 2
