@@ -10,9 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from medical_data_pipeline.adapters.local.duckdb_query_engine import DuckDbEngineSettings, DuckDbQueryEngine
-from medical_data_pipeline.adapters.local.duckdb_sql.translate import Translation
 from medical_data_pipeline.errors import QueryNotFound
-from medical_data_pipeline.model.query import EngineStatement, QueryState, ResultColumn, ResultFormat
+from medical_data_pipeline.model.query import EngineStatement, QueryState, ResultFormat
 
 DIGITS = "(VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9))"
 THOUSAND = f"SELECT a.n * 100 + b.n * 10 + c.n AS n FROM {DIGITS} a (n), {DIGITS} b (n), {DIGITS} c (n)"
@@ -20,16 +19,11 @@ ENDLESS = f"SELECT COUNT(*) FROM ({THOUSAND}) x, ({THOUSAND}) y, ({THOUSAND}) z,
 QUERY_IDS = (f"contract-{number}" for number in itertools.count())
 
 
-def as_it_stands(statement: EngineStatement) -> Translation:
-    columns = tuple(ResultColumn(name, "integer") for name in statement.column_names)
-    return Translation(statement.sql, statement.parameters, columns)
-
-
 @pytest.fixture(scope="module")
 def engine_factories(tmp_path_factory):
     def duckdb():
         settings = DuckDbEngineSettings(tmp_path_factory.mktemp("results"), (), workers=2)
-        return DuckDbQueryEngine(settings, lambda: datetime.now(UTC), as_it_stands)
+        return DuckDbQueryEngine(settings, lambda: datetime.now(UTC))
 
     return {"duckdb": duckdb}
 
@@ -117,6 +111,23 @@ def test_a_query_that_fails_says_why_without_a_value(engine):
     assert (status.state, status.reason) == (QueryState.FAILED, "SQL_RUNTIME")
     assert status.detail
     assert "Smith" not in status.detail
+
+
+def test_a_division_by_zero_is_named(engine):
+    query_id = submit(engine, "SELECT 1 / n FROM (VALUES (1), (0)) t (n)")
+
+    status = engine.status(query_id, wait_s=60)
+
+    assert status.reason == "SQL_RUNTIME"
+    assert status.detail.lower() == "division by zero"
+
+
+def test_columns_have_athenas_types(engine):
+    query_id = succeeded(engine, "SELECT 1, CAST(1 AS DECIMAL(10, 2)), 'x', DATE '2024-01-01'", *"abcd")
+
+    columns = engine.page(query_id, 0, 1).columns
+
+    assert [column.type for column in columns] == ["integer", "decimal(10,2)", "varchar(1)", "date"]
 
 
 def test_a_status_waits_no_longer_than_asked(engine):

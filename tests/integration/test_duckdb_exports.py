@@ -8,9 +8,9 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from duckdb_engines import raw_engine, rows, submit
 
 from medical_data_pipeline.model.query import ResultFormat
+from tests.integration.duckdb_engines import raw_engine, rows, submit
 
 
 @pytest.fixture(scope="module")

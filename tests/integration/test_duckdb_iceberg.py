@@ -2,8 +2,9 @@
 
 import pyarrow as pa
 import pytest
-from duckdb_engines import outcome, raw_engine, rows
 from pyiceberg.catalog.sql import SqlCatalog
+
+from tests.integration.duckdb_engines import outcome, raw_engine, rows
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from medical_data_pipeline.adapters.local.duckdb_result_folder import DuckDbResu
 from medical_data_pipeline.adapters.local.duckdb_sql.translate import Translation, translate
 from medical_data_pipeline.adapters.local.duckdb_stored_result import StoredResult, batch_ends
 from medical_data_pipeline.adapters.local.duckdb_worker.failures import UNAVAILABLE
-from medical_data_pipeline.adapters.local.duckdb_worker.messages import Failed, Finished, WorkerLimits
+from medical_data_pipeline.adapters.local.duckdb_worker.messages import Failed, Finished, Run, WorkerLimits
 from medical_data_pipeline.adapters.local.duckdb_worker.process import WorkerPlan
 from medical_data_pipeline.adapters.local.duckdb_worker.slot import SlotLimits, WorkerSlot
 from medical_data_pipeline.errors import (
@@ -29,6 +29,7 @@ from medical_data_pipeline.model.query import (
     EngineStatement,
     QueryState,
     QueryStatus,
+    ResultColumn,
     ResultFormat,
     ResultPage,
 )
@@ -100,7 +101,12 @@ class DuckDbQueryEngine(QueryEngine):
         if query_id in self._queries:
             return
         translation = self._translate(statement)
-        query = AcceptedQuery(query_id, translation, self._clock())
+        names = statement.column_names
+        run = Run(query_id, translation.sql, translation.parameters, names)
+        # The statement knows the names as Athena gives them, its translation the types.
+        named = zip(names, translation.columns, strict=True)
+        columns = tuple(ResultColumn(name, column.type) for name, column in named)
+        query = AcceptedQuery(run, columns, self._clock())
         with self._lock:
             if query_id not in self._queries:
                 self._queue.put(query)
@@ -188,13 +194,13 @@ class DuckDbQueryEngine(QueryEngine):
             self._make_room()
 
     def _adopted(self, query: AcceptedQuery, finished: Finished, written: Path) -> StoredResult:
-        path = self._folder.adopt(written, query.query_id)
+        path = self._folder.adopt(written, query.run.query_id)
         return StoredResult(path, query.columns, batch_ends(finished.batch_rows), path.stat().st_size)
 
     def _make_room(self) -> None:
         """Let the oldest results go while all of them take more disk than they may, but for the newest."""
         with self._lock:
-            kept = [(query.query_id, query.result) for query in self._queries.values() if query.result]
+            kept = [(query.run.query_id, query.result) for query in self._queries.values() if query.result]
             total = sum(result.size_bytes for _, result in kept)
             for query_id, result in kept[:-1]:
                 if total <= self._settings.max_results_bytes:

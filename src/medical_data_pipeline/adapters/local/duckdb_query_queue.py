@@ -5,8 +5,8 @@ from collections import deque
 from dataclasses import replace
 from datetime import datetime
 
-from medical_data_pipeline.adapters.local.duckdb_sql.translate import Translation
 from medical_data_pipeline.adapters.local.duckdb_stored_result import StoredResult
+from medical_data_pipeline.adapters.local.duckdb_worker.messages import Run
 from medical_data_pipeline.errors import BackendUnavailable, LimitExceeded
 from medical_data_pipeline.model.query import QueryState, QueryStatus, ResultColumn
 
@@ -14,17 +14,13 @@ from medical_data_pipeline.model.query import QueryState, QueryStatus, ResultCol
 class AcceptedQuery:
     """One query from its start to its expiry. `status` is replaced as a whole, so any thread may read it."""
 
-    def __init__(self, query_id: str, translation: Translation, submitted_at: datetime) -> None:
-        self.query_id = query_id
-        self.translation = translation
-        self.status = QueryStatus(query_id, QueryState.QUEUED, submitted_at)
+    def __init__(self, run: Run, columns: tuple[ResultColumn, ...], submitted_at: datetime) -> None:
+        self.run = run
+        self.columns = columns
+        self.status = QueryStatus(run.query_id, QueryState.QUEUED, submitted_at)
         self.result: StoredResult | None = None
         self.cancel_requested = threading.Event()
         self._ended = threading.Event()
-
-    @property
-    def columns(self) -> tuple[ResultColumn, ...]:
-        return self.translation.columns
 
     def begin(self) -> None:
         self.status = replace(self.status, state=QueryState.RUNNING)

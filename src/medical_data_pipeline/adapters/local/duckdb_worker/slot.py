@@ -13,7 +13,7 @@ from medical_data_pipeline.adapters.local.duckdb_worker.failures import (
     RESOURCE_LIMIT,
     UNAVAILABLE,
 )
-from medical_data_pipeline.adapters.local.duckdb_worker.messages import Failed, Finished, Run
+from medical_data_pipeline.adapters.local.duckdb_worker.messages import Failed, Finished
 from medical_data_pipeline.adapters.local.duckdb_worker.process import WorkerPlan, WorkerProcess
 from medical_data_pipeline.errors import BackendUnavailable
 
@@ -115,7 +115,7 @@ class WorkerSlot:
             self._complete(query, failed, self._plan.scratch_directory)
             return
         query.begin()
-        worker.run(_asked(query))
+        worker.run(query.run)
         outcome = self._outcome(worker, query)
         if isinstance(outcome, Failed) and not outcome.is_worker_sound:
             self._discard_worker()
@@ -136,7 +136,7 @@ class WorkerSlot:
                 return stopped
             if not stopped and (query.cancel_requested.is_set() or now >= deadline):
                 stopped = _CANCELLED if query.cancel_requested.is_set() else _TIMEOUT
-                worker.interrupt(query.query_id)
+                worker.interrupt(query.run.query_id)
                 kill_at = now + _INTERRUPT_GRACE_S
         outcome = worker.outcome() or stopped or _DIED
         if isinstance(outcome, Failed) and outcome.reason == INTERRUPTED:
@@ -147,8 +147,3 @@ class WorkerSlot:
         if self._worker:
             self._worker.kill()
             self._worker = None
-
-
-def _asked(query: AcceptedQuery) -> Run:
-    names = tuple(column.name for column in query.columns)
-    return Run(query.query_id, query.translation.sql, query.translation.parameters, names)

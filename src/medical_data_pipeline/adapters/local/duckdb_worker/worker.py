@@ -1,6 +1,5 @@
 """The process that runs SQL: it confines itself, then runs one statement at a time until its pipe closes."""
 
-import contextlib
 import importlib.util
 import os
 import queue
@@ -13,7 +12,11 @@ from pathlib import Path
 import duckdb
 
 from medical_data_pipeline.adapters.local.duckdb_worker import confinement
-from medical_data_pipeline.adapters.local.duckdb_worker.failures import UNAVAILABLE, failure_of
+from medical_data_pipeline.adapters.local.duckdb_worker.failures import (
+    UNAVAILABLE,
+    failure_of,
+    own_messages,
+)
 from medical_data_pipeline.adapters.local.duckdb_worker.messages import (
     Failed,
     Finished,
@@ -95,23 +98,11 @@ def _confined_connection(setup: Setup, prepare: Prepare) -> tuple[duckdb.DuckDBP
     for name in _EXTENSIONS:
         connection.load_extension(_extension_file(name))
     prepare(connection)
-    _share_settings(connection)
     connection.execute("SET allowed_directories = ?", [list(setup.read_directories)])
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     refused = confinement.limit_resources(setup.limits)
     return connection, refused if has_landlock else (*refused, "LANDLOCK")
-
-
-def _share_settings(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the connection's own settings hold in its cursors too, which do not take them over."""
-    settings = "SELECT name, value FROM duckdb_settings()"
-    cursor = connection.cursor()
-    inherited = dict(cursor.execute(settings).fetchall())
-    cursor.close()
-    for name, value in connection.execute(settings).fetchall():
-        if inherited.get(name) != value:
-            connection.execute(f"SET GLOBAL {name} = ?", [value])
 
 
 def _extension_file(name: str) -> str:
@@ -127,9 +118,12 @@ class _Worker:
     def __init__(self, setup: Setup, connection: duckdb.DuckDBPyConnection) -> None:
         self._limits = setup.limits
         self._result = Path(setup.scratch_directory, RESULT_NAME)
+        # Every statement runs on the one connection that was prepared: a cursor has neither its settings nor
+        # its temporary macros, and a SELECT, which is all that runs, leaves nothing behind.
         self._connection = connection
+        self._own_messages = own_messages(connection)
         self._asked: queue.SimpleQueue[Run] = queue.SimpleQueue()
-        self._running: tuple[str, duckdb.DuckDBPyConnection] | None = None
+        self._running = ""
 
     def listen(self, commands: Connection) -> None:
         """Queue what is to run, interrupt what runs; end the process when the server is gone."""
@@ -144,29 +138,25 @@ class _Worker:
             os._exit(0)
 
     def _interrupt(self, query_id: str) -> None:
-        running = self._running
-        if running and running[0] == query_id:
-            # It may have ended, and closed its cursor, this very moment.
-            with contextlib.suppress(duckdb.Error):
-                running[1].interrupt()
+        # The next statement cannot have begun: this thread would have had to queue it first.
+        if self._running == query_id:
+            self._connection.interrupt()
 
     def run_next(self) -> Finished | Failed:
         asked = self._asked.get()
-        cursor = self._connection.cursor()
-        self._running = (asked.query_id, cursor)
+        self._running = asked.query_id
         try:
-            return self._run(cursor, asked)
+            return self._run(asked)
         except Exception as error:
             self._result.unlink(missing_ok=True)
-            return failure_of(error)
+            return failure_of(error, self._own_messages)
         finally:
-            self._running = None
-            cursor.close()
+            self._running = ""
 
-    def _run(self, cursor: duckdb.DuckDBPyConnection, asked: Run) -> Finished | Failed:
-        statements = cursor.extract_statements(asked.sql)
+    def _run(self, asked: Run) -> Finished | Failed:
+        statements = self._connection.extract_statements(asked.sql)
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
             return Failed("SQL_NOT_READONLY", "only one reading statement can be run")
-        cursor.execute(statements[0], list(asked.parameters))
-        reader = cursor.to_arrow_reader(ROWS_PER_FETCH)
+        self._connection.execute(statements[0], list(asked.parameters))
+        reader = self._connection.to_arrow_reader(ROWS_PER_FETCH)
         return Finished(write_result(reader, asked.column_names, self._result, self._limits))
