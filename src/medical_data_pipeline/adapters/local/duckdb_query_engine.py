@@ -18,7 +18,7 @@ from medical_data_pipeline.adapters.local.duckdb_stored_result import StoredResu
 from medical_data_pipeline.adapters.local.duckdb_worker.failures import UNAVAILABLE
 from medical_data_pipeline.adapters.local.duckdb_worker.messages import Failed, Finished, Run, WorkerLimits
 from medical_data_pipeline.adapters.local.duckdb_worker.process import WorkerPlan
-from medical_data_pipeline.adapters.local.duckdb_worker.slot import SlotLimits, WorkerSlot
+from medical_data_pipeline.adapters.local.duckdb_worker_slot import SlotLimits, WorkerSlot
 from medical_data_pipeline.errors import (
     BackendError,
     InvalidRequest,
