@@ -78,6 +78,9 @@ def _read(data: bytes, plan: ReadPlan, wanted: Sequence[str], odd: _OddRows | No
     if not data.strip(b"\r\n"):
         return pa.table({name: pa.array([], pa.string()) for name in wanted})
     dialect = plan.dialect
+    if not data.endswith((b"\n", b"\r")) and not (dialect.escape and data.endswith(dialect.escape.encode())):
+        # Without it this parser takes an empty last cell after a quoted one for quoted too.
+        data += b"\n"
     return pa_csv.read_csv(
         pa.BufferReader(pa.py_buffer(data)),
         read_options=pa_csv.ReadOptions(
