@@ -1,0 +1,62 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LOCKS := requirements/build.txt requirements/runtime.txt
+
+.PHONY: help demo serve test check bench conformance faults lock clean
+
+help: ## Show what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.runtime: $(LOCKS) pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing what the pipeline needs into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/build.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
+	@echo "installing what the tests need into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.runtime requirements/bench.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@touch $@
+
+demo: $(VENV)/.runtime ## Run the whole pipeline on a made-up hospital and print what a clinician would ask
+	@$(BIN)/python demo/run.py
+
+serve: $(VENV)/.runtime ## Keep a server running on http://127.0.0.1:8642, with its data in ./data
+	@$(BIN)/mdp serve --data-dir data
+
+test: $(VENV)/.dev ## Run every test that needs no AWS
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
+
+check: $(VENV)/.dev ## Run the linters, the type checker and the import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.bench ## Compare conversion, intake and query with the peers, side by side
+	@$(BIN)/python benchmarks/run.py
+
+conformance: $(VENV)/.dev ## Count which Athena SQL is answered right, refused, or silently wrong
+	@$(BIN)/python -m tests.conformance.run
+
+faults: $(VENV)/.dev ## Kill a real server a hundred times and check that no row is lost or doubled
+	@MDP_FAULTS=full $(BIN)/python -m pytest -m faults tests/e2e
+
+lock: $(VENV)/.runtime ## Lock the dependencies anew, with hashes and without addresses
+	@for name in build runtime dev bench; do \
+	  uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-emit-index-url \
+	    --no-emit-find-links --custom-compile-command "make lock" requirements/$$name.in -o requirements/$$name.txt; \
+	done
+
+clean: ## Remove the environment and everything that was made
+	rm -rf $(VENV) .demo .bench build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
