@@ -21,6 +21,9 @@ from medical_data_pipeline.ports import Checksums, Clock, Ledger, ObjectStore
 # A load in one of these needs no second one of the same content.
 _STANDS = frozenset({LoadState.RECEIVED, LoadState.CONVERTED, LoadState.COMMITTED})
 
+Milestone = Callable[[str], None]
+"""Told of every step that has become durable; a fault test ends the process there, others do nothing."""
+
 KeyLock = Callable[[str], AbstractContextManager[None]]
 
 
@@ -72,6 +75,7 @@ class IntakeService:
     lock: KeyLock
     bucket: str
     on_received: Callable[[Load], None]
+    reached: Milestone
 
     def put(
         self,
@@ -93,7 +97,10 @@ class IntakeService:
         with self.lock(ref.key):
             self._require(ref, preconditions)
             head = self.store.put(ref, chunks, expected)
-            return self._receive(head, table)
+            self.reached("upload-stored")
+            upload = self._receive(head, table)
+        self.reached("upload-received")
+        return upload
 
     def announce(self, head: ObjectHead) -> Upload | None:
         """Enter an object that was found under `input/`; None when it is known or is no raw file."""

@@ -1,10 +1,9 @@
 """One received load to its converted files, receipt and manifest; a refused one to the reason why."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from medical_data_pipeline.conversion.intake import DatasetBook
+from medical_data_pipeline.conversion.intake import DatasetBook, Milestone
 from medical_data_pipeline.conversion.service import Conversion, ConversionRequest, ConversionService
 from medical_data_pipeline.errors import FileRefused, ObjectNotFound, TableNotFound
 from medical_data_pipeline.model.keys import load_prefix, manifest_key, receipt_key
@@ -15,15 +14,10 @@ from medical_data_pipeline.model.receipt_json import receipt_to_json
 from medical_data_pipeline.model.table import Table
 from medical_data_pipeline.ports import Clock, ConvertedFiles, Ledger, ObjectStore, TableCatalog
 
-Milestone = Callable[[str], None]
-
 
 @dataclass(frozen=True)
 class LoadConversion:
-    """The conversion stage at work on the ledger's loads.
-
-    `reached` is told of every milestone; a fault test ends the process there, anyone else does nothing.
-    """
+    """The conversion stage at work on the ledger's loads."""
 
     service: ConversionService
     store: ObjectStore
