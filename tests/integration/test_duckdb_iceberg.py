@@ -1,9 +1,14 @@
 """A real Iceberg table, read by a confined worker."""
 
+from datetime import UTC, datetime
+
 import pyarrow as pa
 import pytest
 from pyiceberg.catalog.sql import SqlCatalog
 
+from medical_data_pipeline.adapters.local.duckdb_query_engine import DuckDbEngineSettings, DuckDbQueryEngine
+from medical_data_pipeline.model.query import EngineStatement, EngineTable
+from medical_data_pipeline.model.table import BIGINT, TEXT, Column
 from tests.integration.duckdb_engines import outcome, raw_engine, rows
 
 
@@ -54,3 +59,21 @@ def test_an_iceberg_table_outside_the_data_is_not_read(engine, tmp_path):
     status = outcome(engine, f"select * from iceberg_scan('{tmp_path}/metadata/v1.metadata.json')")
 
     assert status.reason == "SQL_FORBIDDEN_OBJECT"
+
+
+def test_athenas_sql_reads_an_iceberg_table_through_its_translation(folder, table):
+    columns = (Column("mrn", TEXT), Column("age", BIGINT))
+    settings = DuckDbEngineSettings(folder / "translated", (folder / "data",), workers=1)
+    engine = DuckDbQueryEngine(settings, lambda: datetime.now(UTC))
+    statement = EngineStatement(
+        "SELECT mrn, CAST(count(*) AS integer) AS n FROM visits WHERE age > ? GROUP BY mrn",
+        (EngineTable("visits", columns, table[0].metadata_location),),
+        ("mrn", "n"),
+        (7,),
+    )
+
+    engine.start("q", statement)
+
+    assert engine.status("q", wait_s=30).rows == 1
+    assert engine.page("q", 0, 10).rows == (("00123", 2),)
+    engine.close()

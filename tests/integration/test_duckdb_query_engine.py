@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from medical_data_pipeline.errors import BackendUnavailable, LimitExceeded, QueryNotFound
+from medical_data_pipeline.adapters.local.duckdb_query_engine import DuckDbEngineSettings
+from medical_data_pipeline.errors import BackendUnavailable, LimitExceeded, QueryNotFound, SettingsError
 from medical_data_pipeline.model.query import QueryState, ResultFormat
 from tests.integration.duckdb_engines import ENDLESS, outcome, raw_engine, rows, submit
 
@@ -300,6 +301,11 @@ def test_an_engine_removes_what_a_dead_one_left_but_not_what_a_living_one_keeps(
     assert not dead.exists()
     assert living.page(query_id, 0, 1).rows == ((1,),)
     living.close()
+
+
+def test_results_may_not_lie_where_queries_read(tmp_path):
+    with pytest.raises(SettingsError):
+        DuckDbEngineSettings(tmp_path / "data" / "results", (tmp_path / "data",))
 
 
 def test_a_closed_engine_leaves_no_process_and_no_result_and_takes_no_query(tmp_path):

@@ -24,6 +24,7 @@ from medical_data_pipeline.errors import (
     InvalidRequest,
     QueryNotFound,
     QueryRejected,
+    SettingsError,
 )
 from medical_data_pipeline.model.query import (
     EngineStatement,
@@ -40,7 +41,6 @@ WORKER_COMMAND = (sys.executable, "-I", "-m", "medical_data_pipeline.entrypoints
 
 _QUERY_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _CLOSE_TIMEOUT_S = 2.0
-
 
 Translate = Callable[[EngineStatement], Translation]
 
@@ -63,6 +63,11 @@ class DuckDbEngineSettings:
     max_results_bytes: int = 10 << 30
     worker_recycle_bytes: int = 768 << 20
     worker_limits: WorkerLimits = field(default_factory=WorkerLimits)
+
+    def __post_init__(self) -> None:
+        results = self.results_directory.resolve()
+        if any(results.is_relative_to(path.resolve()) for path in self.read_directories):
+            raise SettingsError("query results may not lie where queries read: one could read another's")
 
 
 class DuckDbQueryEngine(QueryEngine):
@@ -155,7 +160,8 @@ class DuckDbQueryEngine(QueryEngine):
         return tuple(sorted({name for slot in self._slots for name in slot.missing}))
 
     def worker_pids(self) -> tuple[int, ...]:
-        return tuple(slot.pid for slot in self._slots if slot.pid is not None)
+        pids = [slot.pid for slot in self._slots]
+        return tuple(pid for pid in pids if pid is not None)
 
     def close(self) -> None:
         """End every worker and forget every result, within two seconds."""

@@ -19,10 +19,13 @@ class DuckDbResultFolder:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         root.chmod(0o700)
         _remove_leftovers(root)
-        self._run = root.resolve() / f"run-{uuid.uuid4().hex}"
-        self._run.mkdir(mode=0o700)
-        self._lock = os.open(self._run / _OWNER, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        name = uuid.uuid4().hex
+        fresh = root.resolve() / f"new-{name}"
+        fresh.mkdir(mode=0o700)
+        self._lock = os.open(fresh / _OWNER, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
+        # It gets the name others look for once it is locked, or one that starts now would remove it.
+        self._run = fresh.rename(fresh.with_name(f"run-{name}"))
         self._results = self._run / "results"
         self._results.mkdir(mode=0o700)
 
@@ -57,7 +60,6 @@ def _is_abandoned(run: Path) -> bool:
     try:
         lock = os.open(run / _OWNER, os.O_RDWR | os.O_CLOEXEC)
     except OSError:
-        # Its owner is between making the folder and its lock, or died there; empty, it harms nobody.
         return False
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
