@@ -144,8 +144,7 @@ def _decide_scientific(forms: Mapping[Form, int], facts: ColumnFacts, marks: set
 
 
 def _decide_moment(forms: Mapping[Form, int], facts: ColumnFacts) -> TypeDecision:
-    orders = {form.order for form in forms}
-    if len(orders) > 1:
+    if len({(form.order, form.mark) for form in forms}) > 1:
         return _text("dates in several formats")
     if len({(form.has_time, form.has_meridiem, bool(form.zone)) for form in forms}) > 1:
         return _text("dates and times in several formats")

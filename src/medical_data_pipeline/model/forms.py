@@ -48,7 +48,7 @@ _BOOLEAN_STYLE = {word: style for style, words in BOOLEAN_WORDS.items() for word
 class Form:
     """One form. Which fields mean something depends on `kind`.
 
-    Numbers: `digits` before the point and `scale` after it; `mark` is the decimal mark. Moments: `order` is
+    Numbers: `digits` before the point and `scale` after it; `mark` is the decimal mark. Moments: `mark` parts the date, `order` is
     "ymd", "dmy/mdy" (the shape cannot tell) or "mon" (a month's name); `has_time`, `has_meridiem`, `zone`
     ("", "Z" or "offset"), and `scale` the digits of a second's fraction. Booleans: `mark` is the style.
     """
@@ -86,11 +86,13 @@ _MOMENTS = (
     (
         "ymd",
         re.compile(
-            rf"{_D}{{4}}(?:-{_D}{{2}}-{_D}{{2}}|/{_D}{{1,2}}/{_D}{{1,2}}|\.{_D}{{1,2}}\.{_D}{{1,2}}){_TIME}"
+            rf"{_D}{{4}}(?P<separator>[-/.])"
+            rf"(?:(?<=-){_D}{{2}}-{_D}{{2}}|(?<![-]){_D}{{1,2}}(?P=separator){_D}{{1,2}}){_TIME}"
         ),
     ),
-    ("dmy/mdy", re.compile(rf"{_D}{{1,2}}(?P<sep>[-/.]){_D}{{1,2}}(?P=sep){_D}{{4}}{_TIME}")),
-    ("mon", re.compile(rf"(?:{_D}{{1,2}}[- ]{_MONTH}[- ]{_D}{{4}}|{_MONTH} {_D}{{1,2}},? {_D}{{4}}){_TIME}")),
+    ("dmy/mdy", re.compile(rf"{_D}{{1,2}}(?P<separator>[-/.]){_D}{{1,2}}(?P=separator){_D}{{4}}{_TIME}")),
+    ("mon", re.compile(rf"{_D}{{1,2}}(?P<separator>[- ]){_MONTH}(?P=separator){_D}{{4}}{_TIME}")),
+    ("mon", re.compile(rf"{_MONTH}(?P<separator> ){_D}{{1,2}},? {_D}{{4}}{_TIME}")),
 )
 
 
@@ -150,6 +152,7 @@ def _moment(shape: str) -> Form | None:
             return Form(
                 FormKind.MOMENT,
                 scale=len(match["fraction"] or ""),
+                mark=match["separator"],
                 order=order,
                 has_time=match["time"] is not None,
                 has_meridiem=match["meridiem"] is not None,
