@@ -1,0 +1,60 @@
+"""What lies under `input/` against what the ledger knows: lost events, and files put there by hand."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from threading import Event, Thread
+
+from medical_data_pipeline.conversion.intake import IntakeService
+from medical_data_pipeline.errors import PipelineError
+from medical_data_pipeline.model.keys import RAW_PREFIX
+from medical_data_pipeline.model.objects import ObjectHead
+from medical_data_pipeline.ports import Clock, ObjectStore
+
+# A file that was changed a moment ago may still be growing.
+QUIET_TIME = timedelta(seconds=2)
+
+
+class Reconciler:
+    """Looks through the raw zone every `period_s` seconds, in a thread of its own."""
+
+    def __init__(
+        self, store: ObjectStore, intake: IntakeService, clock: Clock, on_error: Callable[[str], None]
+    ) -> None:
+        self._store = store
+        self._intake = intake
+        self._clock = clock
+        self._on_error = on_error
+        self._known: dict[str, tuple[int, object]] = {}
+        self._stopping = Event()
+        self._thread: Thread | None = None
+
+    def start(self, period_s: float) -> None:
+        self._thread = Thread(target=self._run, args=(period_s,), name="reconciler", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def scan(self) -> int:
+        """Announce every raw object that is new or changed since the last scan; returns how many were new."""
+        found = 0
+        for head in self._store.list(self._intake.bucket, RAW_PREFIX):
+            state = (head.size_bytes, head.modified_at)
+            if self._known.get(head.ref.key) == state or self._clock() - head.modified_at < QUIET_TIME:
+                continue
+            found += self._announced(head)
+            self._known[head.ref.key] = state
+        return found
+
+    def _announced(self, head: ObjectHead) -> bool:
+        complete = head if head.sha256 else self._store.head(head.ref)
+        return self._intake.announce(complete) is not None
+
+    def _run(self, period_s: float) -> None:
+        while not self._stopping.wait(period_s):
+            try:
+                self.scan()
+            except PipelineError as error:
+                self._on_error(type(error).__name__)
