@@ -2,7 +2,6 @@
 
 from enum import StrEnum
 
-
 import duckdb
 import pyarrow as pa
 
@@ -59,12 +58,14 @@ class Checker:
             case "page":
                 lines = case.expected.strip().splitlines()
                 if len(rows) == len(lines) > 1:
-                    return all(same_print(dict(enumerate(r)), line) for r, line in zip(rows, lines, strict=True))
+                    return all(
+                        same_print(dict(enumerate(r)), line) for r, line in zip(rows, lines, strict=True)
+                    )
                 return len(rows) == 1 and same_print(rows[0][0], case.expected)
             case "table":
                 return _is_printed_table(rows, case.expected[1])
             case "matches":
-                return same_rows(rows, self.rows(f"SELECT {case.expected}"))  # noqa: S608
+                return same_rows(rows, self.rows(f"SELECT {case.expected}"))
             case "query_matches":
                 return same_rows(rows, self.rows(case.expected))
             case "query_empty":
@@ -79,10 +80,10 @@ def _planned(sql: str) -> EngineStatement:
 def _is_printed_table(rows: Rows, expected: list[list[str]]) -> bool:
     rest = list(expected)
     for row in rows:
-        found = next((i for i, o in enumerate(rest) if len(o) == len(row) and all(map(same_print, row, o))), None)
+        found = next(
+            (i for i, o in enumerate(rest) if len(o) == len(row) and all(map(same_print, row, o))), None
+        )
         if found is None:
             return False
         rest.pop(found)
     return not rest
-
-

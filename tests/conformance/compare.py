@@ -11,7 +11,9 @@ Rows = list[tuple[Any, ...]]
 
 
 def same_value(got: Any, expected: Any) -> bool:
-    if isinstance(expected, dict) and not (isinstance(got, dict) and not any(k.startswith("__") for k in expected)):
+    if isinstance(expected, dict) and not (
+        isinstance(got, dict) and not any(k.startswith("__") for k in expected)
+    ):
         return _same_tagged(got, expected)
     if isinstance(expected, dict):
         expected = list(expected.values())

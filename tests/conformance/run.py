@@ -17,7 +17,9 @@ ROOT = Path(__file__).parents[2]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--show", choices=["refused", "wrong", "none"], default="none", help="print such cases")
+    parser.add_argument(
+        "--show", choices=["refused", "wrong", "none"], default="none", help="print such cases"
+    )
     parser.add_argument("--by-group", action="store_true", help="count by page or test class too")
     options = parser.parse_args()
     folder = Path(os.environ.get("MDP_CASES_DIR", ROOT.parent / "shared" / "cases")) / "sql"
@@ -38,7 +40,9 @@ def report(title: str, cases: Iterable[Case], checker: Checker, options: argpars
         by_group[case.group][outcome] += 1
         total[outcome] += 1
         if options.show != "none" and outcome.value.endswith(options.show):
-            print(f"[{case.group}] {case.kind} {' '.join(case.sql.split())}\n    expected {case.expected!r}\n    got {detail[:300]}")
+            print(
+                f"[{case.group}] {case.kind} {' '.join(case.sql.split())}\n    expected {case.expected!r}\n    got {detail[:300]}"
+            )
     lines = [f"{title}:", *_lines(by_function)]
     if options.by_group:
         lines += ["  by group:", *_lines(by_group)]
@@ -49,10 +53,16 @@ def report(title: str, cases: Iterable[Case], checker: Checker, options: argpars
 
 def _lines(counts: dict[str, "Counter[Outcome]"]) -> list[str]:
     imperfect = {name: c for name, c in counts.items() if c[Outcome.REFUSED] or c[Outcome.WRONG]}
-    order = sorted(imperfect, key=lambda name: (-imperfect[name][Outcome.WRONG], -imperfect[name][Outcome.REFUSED]))
+    order = sorted(
+        imperfect, key=lambda name: (-imperfect[name][Outcome.WRONG], -imperfect[name][Outcome.REFUSED])
+    )
     perfect = len(counts) - len(imperfect)
     rows = [f"  {name:32} " + " ".join(f"{imperfect[name][o]:5}" for o in Outcome) for name in order]
-    return [f"  {'':32} " + " ".join(f"{o.value[-7:]:>5}" for o in Outcome), *rows, f"  {perfect} more pass in full"]
+    return [
+        f"  {'':32} " + " ".join(f"{o.value[-7:]:>5}" for o in Outcome),
+        *rows,
+        f"  {perfect} more pass in full",
+    ]
 
 
 if __name__ == "__main__":

@@ -64,7 +64,10 @@ def _sum(a: Aggregate) -> Typed:
     value = a.arguments[0]
     match value.type.name:
         case "decimal":
-            return Typed(build.cast(a.of("sum", value.tree), t.decimal(38, value.type.scale)), t.decimal(38, value.type.scale))
+            return Typed(
+                build.cast(a.of("sum", value.tree), t.decimal(38, value.type.scale)),
+                t.decimal(38, value.type.scale),
+            )
         case "real" | "double":
             return Typed(build.cast(a.of("sum", value.tree), value.type), value.type)
         case name if name in t.INTEGERS:
@@ -81,7 +84,9 @@ def _avg(a: Aggregate) -> Typed:
     kind = value.type
     if kind.name == "decimal":
         # DuckDB's avg of decimals is a double; Trino's is a decimal, rounded half up.
-        total = Typed(build.cast(a.of("sum", value.tree), t.decimal(38, kind.scale)), t.decimal(38, kind.scale))
+        total = Typed(
+            build.cast(a.of("sum", value.tree), t.decimal(38, kind.scale)), t.decimal(38, kind.scale)
+        )
         count = build.cast(a.of("count", value.copy()), t.decimal(19, 0))
         nothing = build.infix(exp.EQ, count, build.number(0))
         mean = arithmetic.divided(total, Typed(count.copy(), t.decimal(19, 0)), t.decimal(38, kind.scale))

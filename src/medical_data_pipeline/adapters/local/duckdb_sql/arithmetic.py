@@ -64,7 +64,10 @@ def _decimals(operator: str, left: Typed, right: Typed) -> Typed:
         return Typed(build.cast(build.call("py_decimal_mod", *map(_as_text, (a, b))), kind), kind)
     if operator == "*":
         # DuckDB multiplies narrow decimals in 64 bits, also where the product has more digits.
-        wide = [build.cast(side.tree, t.decimal(38, side.type.scale)) if kind.precision > 18 else side.tree for side in (a, b)]
+        wide = [
+            build.cast(side.tree, t.decimal(38, side.type.scale)) if kind.precision > 18 else side.tree
+            for side in (a, b)
+        ]
         return Typed(build.cast(build.infix(exp.Mul, *wide), kind), kind)
     sides = [build.cast(side.tree, kind) for side in (a, b)]
     return Typed(build.cast(build.infix(_NODES[operator], *sides), kind), kind)
@@ -96,7 +99,9 @@ def divided(a: Typed, b: Typed, kind: SqlType) -> Typed:
             build.cast(build.infix(exp.Mul, side.tree, build.number(10**scale)), "HUGEINT")
             for side, scale in ((a, s1), (b, s2))
         ]
-        quotient = build.call("t_divide_whole", whole[0], whole[1], build.cast(build.text("1" + "0" * shift), "HUGEINT"))
+        quotient = build.call(
+            "t_divide_whole", whole[0], whole[1], build.cast(build.text("1" + "0" * shift), "HUGEINT")
+        )
         scaled = build.infix(exp.Mul, build.cast(quotient, "DECIMAL(38,0)"), _power(kind.scale))
         return Typed(build.cast(scaled, kind), kind)
     text = build.call("py_decimal_divide", *map(_as_text, (a, b)), build.number(kind.scale))
@@ -138,7 +143,9 @@ def _scaled(operator: str, interval: Typed, factor: Typed) -> Typed:
         return Typed(build.cast(build.infix(exp.IntDiv, interval.tree, divisor), kind), kind)
     if factor.type.name not in ("decimal", *t.FLOATS):
         raise type_error(f"an interval cannot be multiplied by {factor.type}")
-    exact = build.infix(_NODES[operator], build.cast(interval.tree, "DOUBLE"), build.cast(factor.tree, "DOUBLE"))
+    exact = build.infix(
+        _NODES[operator], build.cast(interval.tree, "DOUBLE"), build.cast(factor.tree, "DOUBLE")
+    )
     # Java's Math.round for days, and a cut for months.
     rounding = "round_half_up" if kind == t.DAY_TIME else "trunc"
     tree = build.call("t_" + rounding, exact) if rounding == "round_half_up" else build.call("trunc", exact)

@@ -23,7 +23,9 @@ def text(value: str) -> exp.Expr:
 
 
 def number(value: int) -> exp.Expr:
-    return exp.Literal.number(value) if value >= 0 else exp.Paren(this=exp.Neg(this=exp.Literal.number(-value)))
+    return (
+        exp.Literal.number(value) if value >= 0 else exp.Paren(this=exp.Neg(this=exp.Literal.number(-value)))
+    )
 
 
 def cast(tree: exp.Expr, to: SqlType | str) -> exp.Expr:
@@ -58,7 +60,9 @@ def is_null(tree: exp.Expr) -> exp.Expr:
 
 
 def case(*branches: tuple[exp.Expr, exp.Expr], otherwise: exp.Expr | None = None) -> exp.Expr:
-    return exp.Case(ifs=[exp.If(this=when, true=then) for when, then in branches], default=otherwise or exp.Null())
+    return exp.Case(
+        ifs=[exp.If(this=when, true=then) for when, then in branches], default=otherwise or exp.Null()
+    )
 
 
 def column(relation: str, name: str) -> exp.Expr:
@@ -77,7 +81,9 @@ def field(tree: exp.Expr, position: int) -> exp.Expr:
 
 
 def row(*items: exp.Expr) -> exp.Expr:
-    return call("struct_pack", *(exp.Kwarg(this=exp.Var(this=f"f{i}"), expression=x) for i, x in enumerate(items)))
+    return call(
+        "struct_pack", *(exp.Kwarg(this=exp.Var(this=f"f{i}"), expression=x) for i, x in enumerate(items))
+    )
 
 
 def array(*items: exp.Expr) -> exp.Expr:

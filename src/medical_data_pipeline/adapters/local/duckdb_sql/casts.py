@@ -134,7 +134,9 @@ def text_of(value: Typed) -> exp.Expr | None:
             return build.call("t_year_month_text", value.tree)
         case "decimal":
             is_fraction = source.precision == source.scale
-            return build.call("t_decimal_text", value.tree) if is_fraction else build.cast(value.tree, "VARCHAR")
+            return (
+                build.call("t_decimal_text", value.tree) if is_fraction else build.cast(value.tree, "VARCHAR")
+            )
         case "boolean" | "tinyint" | "smallint" | "integer" | "bigint" | "date":
             return build.cast(value.tree, "VARCHAR")
     return None

@@ -90,7 +90,9 @@ def _equal_arrays(a: Typed, b: Typed, item: t.SqlType, depth: int) -> exp.Expr:
     parts = [Typed(build.call("list_extract", side.copy(), index.copy()), item) for side in (a, b)]
     pairs = build.call(
         "list_transform",
-        build.call("range", build.number(1), build.infix(exp.Add, build.call("len", a.copy()), build.number(1))),
+        build.call(
+            "range", build.number(1), build.infix(exp.Add, build.call("len", a.copy()), build.number(1))
+        ),
         build.lambda_of((f"i{depth}",), equal(parts[0], parts[1], depth + 1)),
     )
     return build.call("t_equal_lists", build.call("len", a.copy()), build.call("len", b.copy()), pairs)
@@ -118,7 +120,7 @@ def distinct(left: Typed, right: Typed) -> Typed:
 def membership(value: Typed, members: list[Typed]) -> Typed:
     """`value IN (…)`."""
     (first, *rest), common = meet([value, *members], "IN")
-    if _is_plain(common) or common.name in t.FLOATS and not any(_may_be_nan(m) for m in rest):
+    if _is_plain(common) or (common.name in t.FLOATS and not any(_may_be_nan(m) for m in rest)):
         tree: exp.Expr = exp.In(this=first.tree, expressions=[member.tree for member in rest])
         return Typed(exp.Paren(this=tree), t.BOOLEAN)
     return Typed(build.either(*(equal(Typed(first.copy(), common), member) for member in rest)), t.BOOLEAN)
@@ -130,7 +132,9 @@ def _is_plain(kind: t.SqlType) -> bool:
 
 def _may_be_nan(value: Typed) -> bool:
     tree = value.tree.this if isinstance(value.tree, exp.Cast) else value.tree
-    return not (isinstance(tree, exp.Literal) or isinstance(tree, exp.Cast) and isinstance(tree.this, exp.Literal))
+    return not (
+        isinstance(tree, exp.Literal) or (isinstance(tree, exp.Cast) and isinstance(tree.this, exp.Literal))
+    )
 
 
 def _is_number(value: Typed) -> exp.Expr:

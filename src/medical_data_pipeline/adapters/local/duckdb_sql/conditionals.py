@@ -4,7 +4,13 @@ from sqlglot import exp
 
 from medical_data_pipeline.adapters.local.duckdb_sql import build, comparisons
 from medical_data_pipeline.adapters.local.duckdb_sql import sql_type as t
-from medical_data_pipeline.adapters.local.duckdb_sql.bound import Context, Scope, Typed, type_error, unsupported
+from medical_data_pipeline.adapters.local.duckdb_sql.bound import (
+    Context,
+    Scope,
+    Typed,
+    type_error,
+    unsupported,
+)
 from medical_data_pipeline.adapters.local.duckdb_sql.calls import Call, function
 from medical_data_pipeline.adapters.local.duckdb_sql.coercing import boolean, coerce, converted, meet
 from medical_data_pipeline.adapters.local.duckdb_sql.coercion import common_type
@@ -16,7 +22,9 @@ def case(context: Context, node: exp.Case, scope: Scope) -> Typed:
     for branch in node.args["ifs"]:
         condition = context.bind(branch.this, scope)
         if subject is not None:
-            condition = comparisons.compare("=", Typed(subject.copy(), subject.type, subject.literal), condition)
+            condition = comparisons.compare(
+                "=", Typed(subject.copy(), subject.type, subject.literal), condition
+            )
         whens.append(boolean(condition, "a CASE condition"))
         thens.append(context.bind(branch.args["true"], scope))
     default = node.args.get("default")
@@ -54,7 +62,10 @@ def _nullif(call: Call) -> Typed:
     is_equal = comparisons.compare("=", Typed(value.copy(), value.type), other).tree
     if common_type(value.type, other.type) is None:
         raise type_error("nullif takes values that can be compared")
-    return Typed(build.case((build.call("coalesce", is_equal, exp.false()), build.NULL()), otherwise=value.tree), value.type)
+    return Typed(
+        build.case((build.call("coalesce", is_equal, exp.false()), build.NULL()), otherwise=value.tree),
+        value.type,
+    )
 
 
 @function("try")

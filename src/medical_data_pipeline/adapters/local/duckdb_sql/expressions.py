@@ -20,7 +20,13 @@ from medical_data_pipeline.adapters.local.duckdb_sql import (
     windows,
 )
 from medical_data_pipeline.adapters.local.duckdb_sql import sql_type as t
-from medical_data_pipeline.adapters.local.duckdb_sql.bound import Context, Scope, Typed, type_error, unsupported
+from medical_data_pipeline.adapters.local.duckdb_sql.bound import (
+    Context,
+    Scope,
+    Typed,
+    type_error,
+    unsupported,
+)
 from medical_data_pipeline.adapters.local.duckdb_sql.calls import Call, bind_call
 from medical_data_pipeline.adapters.local.duckdb_sql.casts import cast
 from medical_data_pipeline.adapters.local.duckdb_sql.coercing import boolean, converted, meet
@@ -54,7 +60,7 @@ def _typed_literal(context: Context, node: exp.Introducer, scope: Scope) -> Type
         return literal
     if kind == "JSON":
         return Typed(build.cast(build.call("py_json_parse", build.text(written)), "JSON"), t.JSON)
-    to = t.from_node(parse(f"SELECT CAST(1 AS {kind})").selects[0].args["to"])  # noqa: S608 - kind is a token's text
+    to = t.from_node(parse(f"SELECT CAST(1 AS {kind})").selects[0].args["to"])
     if to.name == "varchar":
         return literals.text_literal(written)
     return cast(literals.text_literal(written), to)
@@ -111,6 +117,8 @@ def _column_of(context: Context, query: exp.Expr, scope: Scope, value: Typed) ->
 def _in(context: Context, node: exp.In, scope: Scope) -> Typed:
     value = context.bind(node.this, scope)
     query = node.args.get("query")
+    if query is None and len(node.expressions) == 1 and isinstance(node.expressions[0], exp.Values):
+        query = node.expressions[0]
     if query is None:
         if node.args.get("unnest") or node.args.get("field"):
             raise unsupported("this form of IN")
@@ -202,6 +210,11 @@ def _field(context: Context, node: exp.Dot, scope: Scope) -> Typed:
 
 
 def _call(context: Context, node: exp.Anonymous, scope: Scope) -> Typed:
+    if node.name.lower() == "grouping":
+        if not scope.allows_aggregates:
+            raise type_error("function grouping is not allowed here")
+        keys = [context.bind(item, scope).tree for item in node.expressions]
+        return Typed(build.cast(build.call("grouping", *keys), t.BIGINT), t.BIGINT)
     return bind_call(Call(node.name.lower(), tuple(node.expressions), context, scope))
 
 

@@ -152,7 +152,9 @@ def _sequence(call: Call) -> Typed:
     kind = common_type(values[0].type, values[1].type)
     if kind is None or kind.name not in (*t.INTEGERS, "date", "timestamp"):
         raise type_error("sequence takes whole numbers, dates or timestamps")
-    start, stop = (converted(value, t.BIGINT if kind.name in t.INTEGERS else kind).tree for value in values[:2])
+    start, stop = (
+        converted(value, t.BIGINT if kind.name in t.INTEGERS else kind).tree for value in values[:2]
+    )
     if kind.name in t.INTEGERS:
         arguments = [coerce(values[2], t.BIGINT, "sequence").tree] if len(values) == 3 else []
         return Typed(build.call("t_sequence", start, stop, *arguments), t.array(t.BIGINT))
@@ -162,9 +164,13 @@ def _sequence(call: Call) -> Typed:
         return Typed(build.call("t_sequence_days", start, stop), t.array(t.DATE))
     step = values[2]
     if step.type == t.DAY_TIME:
-        tree = build.call("t_sequence_ms", build.cast(start, "TIMESTAMP"), build.cast(stop, "TIMESTAMP"), step.tree)
+        tree = build.call(
+            "t_sequence_ms", build.cast(start, "TIMESTAMP"), build.cast(stop, "TIMESTAMP"), step.tree
+        )
     elif step.type == t.YEAR_MONTH:
-        tree = build.call("t_sequence_months", build.cast(start, "TIMESTAMP"), build.cast(stop, "TIMESTAMP"), step.tree)
+        tree = build.call(
+            "t_sequence_months", build.cast(start, "TIMESTAMP"), build.cast(stop, "TIMESTAMP"), step.tree
+        )
     else:
         raise type_error("the step of this sequence is an interval")
     return Typed(build.cast(tree, t.array(kind)), t.array(kind))
@@ -231,9 +237,7 @@ def _zip(call: Call) -> Typed:
     index = build.name("z")
     items = [build.call("list_extract", value.tree, index.copy()) for value in values]
     longest = build.call("greatest", *(build.call("len", value.copy()) for value in values))
-    positions = build.call(
-        "range", build.number(1), build.infix(exp.Add, longest, build.number(1))
-    )
+    positions = build.call("range", build.number(1), build.infix(exp.Add, longest, build.number(1)))
     tree = build.call("list_transform", positions, build.lambda_of(("z",), build.row(*items)))
     nulls = build.either(*(build.is_null(value.copy()) for value in values))
     kind = t.array(t.row(tuple(value.type.items[0] for value in values)))

@@ -79,7 +79,9 @@ def extract(field: str, value: Typed) -> Typed:
     elif field.startswith("timezone"):
         if kind != "timestamp with time zone":
             raise type_error(f"{field} is no field of {kind}")
-        minutes = build.call("t_zone_minutes", moments.local_time(value), build.cast(value.copy(), "TIMESTAMP"))
+        minutes = build.call(
+            "t_zone_minutes", moments.local_time(value), build.cast(value.copy(), "TIMESTAMP")
+        )
         tree = build.call("t_" + field, minutes)
     elif kind in ("timestamp", "timestamp with time zone") or (kind == "date" and field not in _CLOCK):
         tree = build.call(FIELDS[field], moments.local_time(value))
@@ -158,7 +160,11 @@ def _date_add(call: Call) -> Typed:
 def _kept(tree: exp.Expr, unit: str, kind: t.SqlType) -> exp.Expr:
     """The moment with the digits it had: date_add gives the type it was given."""
     source = t.SqlType(kind.name, (6,), zone=kind.zone)
-    return moments.rounded(tree, source, kind.precision) if unit == "millisecond" and kind.precision < 3 else tree
+    return (
+        moments.rounded(tree, source, kind.precision)
+        if unit == "millisecond" and kind.precision < 3
+        else tree
+    )
 
 
 @function("date_diff")
@@ -192,7 +198,9 @@ def _date_format(call: Call) -> Typed:
     if not isinstance(pattern.literal, str):
         raise unsupported("date_format with a format that is not a literal")
     local = moments.rounded(moments.local_time(value), t.timestamp(_digits(value)), 3)
-    return Typed(build.call("strftime", local, build.text(date_formats.from_mysql(pattern.literal))), t.VARCHAR)
+    return Typed(
+        build.call("strftime", local, build.text(date_formats.from_mysql(pattern.literal))), t.VARCHAR
+    )
 
 
 def _digits(value: Typed) -> int:
@@ -254,7 +262,9 @@ def _to_unixtime(call: Call) -> Typed:
     if value.type.name == "time":
         raise type_error("to_unixtime does not take a time")
     micros = build.call("epoch_us", value.tree)
-    return Typed(build.infix(exp.Div, build.cast(micros, "DOUBLE"), build.cast(build.text("1e6"), "DOUBLE")), t.DOUBLE)
+    return Typed(
+        build.infix(exp.Div, build.cast(micros, "DOUBLE"), build.cast(build.text("1e6"), "DOUBLE")), t.DOUBLE
+    )
 
 
 @function("to_iso8601")

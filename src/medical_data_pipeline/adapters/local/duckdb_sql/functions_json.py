@@ -4,7 +4,13 @@ from sqlglot import exp
 
 from medical_data_pipeline.adapters.local.duckdb_sql import build
 from medical_data_pipeline.adapters.local.duckdb_sql import sql_type as t
-from medical_data_pipeline.adapters.local.duckdb_sql.bound import Context, Scope, Typed, type_error, unsupported
+from medical_data_pipeline.adapters.local.duckdb_sql.bound import (
+    Context,
+    Scope,
+    Typed,
+    type_error,
+    unsupported,
+)
 from medical_data_pipeline.adapters.local.duckdb_sql.calls import Call, declare, function
 from medical_data_pipeline.adapters.local.duckdb_sql.casts import cast
 from medical_data_pipeline.adapters.local.duckdb_sql.coercing import coerce

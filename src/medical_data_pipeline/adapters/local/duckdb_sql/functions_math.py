@@ -1,6 +1,5 @@
 """Mathematical, bitwise and statistical functions."""
 
-
 from medical_data_pipeline.adapters.local.duckdb_sql import arithmetic, build
 from medical_data_pipeline.adapters.local.duckdb_sql import sql_type as t
 from medical_data_pipeline.adapters.local.duckdb_sql.bound import Typed, type_error, unsupported
@@ -183,5 +182,3 @@ def _number(call: Call) -> Typed:
 def _require_number(call: Call, value: Typed) -> None:
     if value.type.name not in (*t.INTEGERS, "decimal", *t.FLOATS):
         raise type_error(f"function {call.name} does not take {value.type}")
-
-

@@ -35,7 +35,11 @@ declare(
         ("split", "varchar, varchar, bigint -> array(varchar)", "py_split_limit"),
         ("split_part", "varchar, varchar, bigint -> varchar", "t_split_part"),
         ("split_to_map", "varchar, varchar, varchar -> map(varchar, varchar)", "py_split_to_map"),
-        ("split_to_multimap", "varchar, varchar, varchar -> map(varchar, array(varchar))", "py_split_to_multimap"),
+        (
+            "split_to_multimap",
+            "varchar, varchar, varchar -> map(varchar, array(varchar))",
+            "py_split_to_multimap",
+        ),
         ("starts_with", "varchar, varchar -> boolean", "starts_with"),
         ("strpos", "varchar, varchar -> bigint", "strpos"),
         ("strpos", "varchar, varchar, bigint -> bigint", "py_strpos"),
@@ -60,7 +64,10 @@ declare(
         *((name, "varbinary -> varbinary", "py_" + name) for name in ("md5", "sha1", "sha256", "sha512")),
         ("xxhash64", "varbinary -> varbinary", "py_xxhash64"),
         ("murmur3", "varbinary -> varbinary", "py_murmur3"),
-        *((f"hmac_{h}", "varbinary, varbinary -> varbinary", f"py_hmac_{h}") for h in ("md5", "sha1", "sha256", "sha512")),
+        *(
+            (f"hmac_{h}", "varbinary, varbinary -> varbinary", f"py_hmac_{h}")
+            for h in ("md5", "sha1", "sha256", "sha512")
+        ),
         ("crc32", "varbinary -> bigint", "py_crc32"),
         ("to_hex", "varbinary -> varchar", "hex"),
         ("from_hex", "varchar -> varbinary", "py_from_hex"),
@@ -173,7 +180,9 @@ def concatenated(values: list[Typed], what: str) -> Typed:
     """`||` and concat: of texts, bytes or arrays; null if any is."""
     if any(value.type.name == "array" for value in values):
         return _concatenated_arrays(values, what)
-    if any(value.type.name == "char" for value in values) and all(v.type.name in ("char", "varchar") for v in values):
+    if any(value.type.name == "char" for value in values) and all(
+        v.type.name in ("char", "varchar") for v in values
+    ):
         size = sum(value.type.precision for value in values)
         kind = t.char(size) if size <= 65536 else t.VARCHAR
     else:

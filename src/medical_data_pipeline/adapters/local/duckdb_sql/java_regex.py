@@ -7,7 +7,10 @@ from medical_data_pipeline.errors import QueryRejected
 
 # What Python writes otherwise or has not; a pattern with these is refused by name.
 _NOT_PYTHON = re.compile(r"\\[pPhHRXQEzGkKN]|&&|\(\?[<]?[a-zA-Z]*\{|\[\[:")
-_RE2_SAFE = re.compile(r"(?:[\w \-,;:=/@#%!<>\"'~`]|\[\^?(?:[\w \-]|\\[d])+\]|\\[.()\[\]{}*+?|^$\\/-]|\\d|[+*?](?![+*?])|\{\d{1,2}(?:,\d{1,2})?\}(?![+*?])|\^|\||\((?!\?)|\))*", re.ASCII)
+_RE2_SAFE = re.compile(
+    r"(?:[\w \-,;:=/@#%!<>\"'~`]|\[\^?(?:[\w \-]|\\[d])+\]|\\[.()\[\]{}*+?|^$\\/-]|\\d|[+*?](?![+*?])|\{\d{1,2}(?:,\d{1,2})?\}(?![+*?])|\^|\||\((?!\?)|\))*",
+    re.ASCII,
+)
 
 
 def require_supported(pattern: str) -> None:
@@ -17,7 +20,9 @@ def require_supported(pattern: str) -> None:
     except re.error:
         raise QueryRejected("SQL_TYPE", "a regular expression is not of its form") from None
     except NotImplementedError:
-        raise QueryRejected("SQL_UNSUPPORTED", "a construct of this regular expression is not supported") from None
+        raise QueryRejected(
+            "SQL_UNSUPPORTED", "a construct of this regular expression is not supported"
+        ) from None
 
 
 @lru_cache(maxsize=512)
@@ -55,7 +60,9 @@ def _renamed(match: "re.Match[str]") -> str:
 
 def as_re2(pattern: str) -> str | None:
     """The pattern for DuckDB's fast engine, or None unless both surely find a match in the same texts."""
-    body, anchor = (pattern[:-1], r"\n?\z") if pattern.endswith("$") and not pattern.endswith(r"\$") else (pattern, "")
+    body, anchor = (
+        (pattern[:-1], r"\n?\z") if pattern.endswith("$") and not pattern.endswith(r"\$") else (pattern, "")
+    )
     if not _RE2_SAFE.fullmatch(body) or "$" in re.sub(r"\\.", "", body):
         return None
     # Java's digits are those of every script, RE2's are ASCII.
@@ -99,7 +106,9 @@ def _group(template: str, position: int, pattern: "re.Pattern[str]") -> tuple[in
     if group > pattern.groups:
         raise ValueError("a replacement names a group that is not there")
     # Java takes as many digits as name a group that is there.
-    while template[position : position + 1].isdigit() and group * 10 + int(template[position]) <= pattern.groups:
+    while (
+        template[position : position + 1].isdigit() and group * 10 + int(template[position]) <= pattern.groups
+    ):
         group = group * 10 + int(template[position])
         position += 1
     return group, position

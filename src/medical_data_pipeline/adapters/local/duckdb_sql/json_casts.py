@@ -65,7 +65,9 @@ def _map_text(value: Typed) -> exp.Expr:
         written = build.call("py_json_text", written)
     keys = build.call("list_transform", build.call("map_keys", value.tree), build.lambda_of(("k",), written))
     body = _or_null(_written(Typed(build.name("j"), item)))
-    values = build.call("list_transform", build.call("map_values", value.copy()), build.lambda_of(("j",), body))
+    values = build.call(
+        "list_transform", build.call("map_values", value.copy()), build.lambda_of(("j",), body)
+    )
     return build.call("t_json_object", keys, values)
 
 
@@ -86,7 +88,11 @@ def from_json(tree: exp.Expr, to: SqlType) -> exp.Expr:
             return tree
         case "varchar":
             text = build.call("py_json_to_text", build.cast(tree, "VARCHAR"))
-            return text if to.precision == t.UNBOUNDED else build.call("t_fitting_text", text, build.number(to.precision))
+            return (
+                text
+                if to.precision == t.UNBOUNDED
+                else build.call("t_fitting_text", text, build.number(to.precision))
+            )
         case "boolean":
             return build.call("py_json_to_boolean", build.cast(tree, "VARCHAR"))
         case "tinyint" | "smallint" | "integer" | "bigint":

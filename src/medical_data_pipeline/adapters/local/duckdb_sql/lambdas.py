@@ -97,7 +97,9 @@ def _reduce(call: Call) -> Typed:
         build.lambda_of((element,), build.row(build.cast(build.NULL(), state), build.name(element))),
     )
     a, b = call.context.fresh("v"), call.context.fresh("v")
-    replaced = _with_fields(step.tree, {names[0]: build.field(build.name(a), 0), names[1]: build.field(build.name(b), 1)})
+    replaced = _with_fields(
+        step.tree, {names[0]: build.field(build.name(a), 0), names[1]: build.field(build.name(b), 1)}
+    )
     body = build.row(replaced, build.field(build.name(b), 1))
     folded = build.call("list_reduce", pairs, build.lambda_of((a, b), body), first)
     final = call.context.fresh("v")
@@ -122,7 +124,8 @@ def _zip_with(call: Call) -> Typed:
     left, right = _array(call, 0), _array(call, 1)
     index = call.context.fresh("v")
     values = [
-        Typed(build.call("list_extract", side.copy(), build.name(index)), side.type.items[0]) for side in (left, right)
+        Typed(build.call("list_extract", side.copy(), build.name(index)), side.type.items[0])
+        for side in (left, right)
     ]
     body = _body(call, 2, values)
     lengths = [build.call("len", side.copy()) for side in (left, right)]
@@ -144,8 +147,12 @@ def _map_filter(call: Call) -> Typed:
     call.require_count(2)
     value = _map(call, 0)
     name, sides = _entry(call, value)
-    condition = build.call("coalesce", boolean(_body(call, 1, sides), "the lambda of map_filter"), exp.false())
-    kept = build.call("list_filter", build.call("map_entries", value.tree), build.lambda_of((name,), condition))
+    condition = build.call(
+        "coalesce", boolean(_body(call, 1, sides), "the lambda of map_filter"), exp.false()
+    )
+    kept = build.call(
+        "list_filter", build.call("map_entries", value.tree), build.lambda_of((name,), condition)
+    )
     return Typed(build.cast(build.call("map_from_entries", kept), value.type), value.type)
 
 
@@ -155,9 +162,14 @@ def _transform_keys(call: Call) -> Typed:
     value = _map(call, 0)
     name, sides = _entry(call, value)
     body = _body(call, 1, sides)
-    keys = build.call("list_transform", build.call("map_entries", value.tree), build.lambda_of((name,), body.tree))
+    keys = build.call(
+        "list_transform", build.call("map_entries", value.tree), build.lambda_of((name,), body.tree)
+    )
     tree = build.call("t_map", keys, build.call("map_values", value.copy()))
-    return Typed(build.case((build.negated(build.is_null(value.copy())), tree)), t.map_of(body.type, value.type.items[1]))
+    return Typed(
+        build.case((build.negated(build.is_null(value.copy())), tree)),
+        t.map_of(body.type, value.type.items[1]),
+    )
 
 
 @function("transform_values")
@@ -166,9 +178,14 @@ def _transform_values(call: Call) -> Typed:
     value = _map(call, 0)
     name, sides = _entry(call, value)
     body = _body(call, 1, sides)
-    items = build.call("list_transform", build.call("map_entries", value.tree), build.lambda_of((name,), body.tree))
+    items = build.call(
+        "list_transform", build.call("map_entries", value.tree), build.lambda_of((name,), body.tree)
+    )
     tree = build.call("t_map", build.call("map_keys", value.copy()), items)
-    return Typed(build.case((build.negated(build.is_null(value.copy())), tree)), t.map_of(value.type.items[0], body.type))
+    return Typed(
+        build.case((build.negated(build.is_null(value.copy())), tree)),
+        t.map_of(value.type.items[0], body.type),
+    )
 
 
 @function("map_zip_with")

@@ -136,7 +136,7 @@ def parse_timestamp(written: str) -> tuple[datetime, int, str | None]:
         moment = datetime(
             *(int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0)),
             int(fraction.ljust(6, "0")),
-        )  # noqa: DTZ001 - local time; its zone is told beside it
+        )
     except ValueError:
         raise type_error("a TIMESTAMP literal is not a time from year 1 to 9999") from None
     return moment, len(fraction), zone_name(zone) if zone else None

@@ -31,14 +31,18 @@ def _in_scope(parts: list[str], scope: Scope) -> Typed | None:
     if len(parts) > 1:
         relations = [relation for relation in scope.relations if relation.alias == head]
         if relations:
-            matches = [field for relation in relations for field in relation.fields if field.name.lower() == rest[0]]
+            matches = [
+                field for relation in relations for field in relation.fields if field.name.lower() == rest[0]
+            ]
             if len(matches) > 1:
                 raise QueryRejected("SQL_UNKNOWN_OBJECT", f"column {_shown(parts)} is ambiguous")
             return _fields(matches[0].value, rest[1:]) if matches else None
     merged = [field for field in scope.merged if field.name.lower() == head]
     if merged:
         return _fields(merged[0].value, rest)
-    fields = [field for relation in scope.relations for field in relation.fields if field.name.lower() == head]
+    fields = [
+        field for relation in scope.relations for field in relation.fields if field.name.lower() == head
+    ]
     if len(fields) > 1:
         raise QueryRejected("SQL_UNKNOWN_OBJECT", f"column {head} is ambiguous")
     return _fields(fields[0].value, rest) if fields else None

@@ -6,7 +6,13 @@ from dataclasses import replace
 from sqlglot import exp
 
 from medical_data_pipeline.adapters.local.duckdb_sql import build, comparisons, windows
-from medical_data_pipeline.adapters.local.duckdb_sql.bound import Context, Scope, Typed, type_error, unsupported
+from medical_data_pipeline.adapters.local.duckdb_sql.bound import (
+    Context,
+    Scope,
+    Typed,
+    type_error,
+    unsupported,
+)
 
 
 def bind_order(

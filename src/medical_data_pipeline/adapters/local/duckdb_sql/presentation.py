@@ -63,5 +63,3 @@ def _row(value: Typed) -> exp.Expr:
     ]
     made = build.call("struct_pack", *fields)
     return build.case((build.negated(build.is_null(value.copy())), made))
-
-

@@ -19,7 +19,19 @@ from medical_data_pipeline.adapters.local.duckdb_sql.coercing import boolean, co
 from medical_data_pipeline.adapters.local.duckdb_sql.relations import Source
 
 _SELECT_PARTS = frozenset(
-    ("with_", "expressions", "from_", "joins", "where", "group", "having", "windows", "distinct", "order", "limit")
+    (
+        "with_",
+        "expressions",
+        "from_",
+        "joins",
+        "where",
+        "group",
+        "having",
+        "windows",
+        "distinct",
+        "order",
+        "limit",
+    )
 ) | {"offset", "kind", "hint"}
 
 
@@ -132,15 +144,15 @@ def _set_operation(context: Context, node: exp.Expr, scope: Scope) -> BoundQuery
     if len(left.types) != len(right.types):
         raise type_error("the sides of a set operation differ in their columns")
     pairs = zip(left.types, right.types, strict=True)
-    types = tuple(meet([Typed(build.NULL(), a), Typed(build.NULL(), b)], "a set operation")[1] for a, b in pairs)
+    types = tuple(
+        meet([Typed(build.NULL(), a), Typed(build.NULL(), b)], "a set operation")[1] for a, b in pairs
+    )
     is_all = node.args.get("distinct") is False
     if not is_all:
         for kind in types:
             comparisons.require_comparable(kind)
     sides = [_as_types(context, side, types) for side in (left, right)]
-    bound = BoundQuery(
-        type(node)(this=sides[0], expression=sides[1], distinct=not is_all), left.names, types
-    )
+    bound = BoundQuery(type(node)(this=sides[0], expression=sides[1], distinct=not is_all), left.names, types)
     tree = _selected(context, bound)
     return _ordered(context, node, scope, replace(bound, tree=tree))
 
@@ -150,7 +162,9 @@ def _with_precedence(node: exp.Expr) -> exp.Expr:
     left = node.this
     if not (isinstance(node, exp.Intersect) and isinstance(left, exp.Union | exp.Except)):
         return node
-    inner = exp.Intersect(this=left.expression, expression=node.expression, distinct=node.args.get("distinct"))
+    inner = exp.Intersect(
+        this=left.expression, expression=node.expression, distinct=node.args.get("distinct")
+    )
     kept = {part: node.args.get(part) for part in ("order", "limit", "offset")}
     return type(left)(this=left.this, expression=inner, distinct=left.args.get("distinct"), **kept)
 
@@ -160,7 +174,9 @@ def _ordered(context: Context, node: exp.Expr, scope: Scope, bound: BoundQuery) 
     order = node.args.get("order")
     tree = _selected(context, bound)
     if order is not None:
-        values = [Typed(column.this, kind) for column, kind in zip(tree.expressions, bound.types, strict=True)]
+        values = [
+            Typed(column.this, kind) for column, kind in zip(tree.expressions, bound.types, strict=True)
+        ]
         outputs = list(zip(bound.names, values, strict=True))
         tree.set("order", ordering.bind_order(context, order, scope, outputs, is_distinct=False))
     elif not any(node.args.get(part) for part in ("limit", "offset")):
@@ -184,7 +200,11 @@ def _values(context: Context, node: exp.Values, scope: Scope) -> BoundQuery:
         columns.append([converted(cell, kind) for cell in cells])
         types.append(kind)
     tuples = [
-        exp.Tuple(expressions=[build.cast(column[i].tree, kind) for column, kind in zip(columns, types, strict=True)])
+        exp.Tuple(
+            expressions=[
+                build.cast(column[i].tree, kind) for column, kind in zip(columns, types, strict=True)
+            ]
+        )
         for i in range(len(rows))
     ]
     labels = [build.name(f"c{i}") for i in range(len(types))]
@@ -252,7 +272,9 @@ def _finished(
     return BoundQuery(tree, tuple(name for name, _ in items), tuple(item.type for _, item in items))
 
 
-def _items(context: Context, node: exp.Select, scope: Scope, source: Source | None) -> list[tuple[str, Typed]]:
+def _items(
+    context: Context, node: exp.Select, scope: Scope, source: Source | None
+) -> list[tuple[str, Typed]]:
     items: list[tuple[str, Typed]] = []
     for item in node.expressions:
         if isinstance(item, exp.Star):
@@ -261,6 +283,17 @@ def _items(context: Context, node: exp.Select, scope: Scope, source: Source | No
             items += _table_star(context, item, scope)
         elif isinstance(item, exp.Dot | exp.Aliases) and _row_star(item) is not None:
             items += _fields(context, item, scope)
+        elif (
+            isinstance(item, exp.Aliases)
+            and isinstance(item.this, exp.Column)
+            and isinstance(item.this.this, exp.Star)
+        ):
+            starred = _table_star(context, item.this, scope)
+            if len(starred) != len(item.expressions):
+                raise type_error("the aliases of * are another number than its columns")
+            items += [
+                (alias.name, value) for alias, (_, value) in zip(item.expressions, starred, strict=True)
+            ]
         elif isinstance(item, exp.Alias):
             items.append((item.alias, context.bind(item.this, scope)))
         else:
@@ -282,9 +315,12 @@ def _table_star(context: Context, item: exp.Column, scope: Scope) -> list[tuple[
     if any(item.this.args.values()):
         raise unsupported("SELECT * with EXCEPT, REPLACE or RENAME")
     alias = item.table.lower()
-    found = [relation for relation in scope.relations if relation.alias == alias]
-    if len(found) == 1 and len(item.parts) == 2:
-        return [(field.name, field.value) for field in found[0].fields]
+    level: Scope | None = scope
+    while level is not None and len(item.parts) == 2:
+        found = [relation for relation in level.relations if relation.alias == alias]
+        if len(found) == 1:
+            return [(field.name, field.value) for field in found[0].fields]
+        level = level.outer
     parts = [part.name for part in item.parts[:-1]]
     value = names.resolve(exp.column(*reversed(parts)), scope)  # type: ignore[arg-type]
     return _row_fields(value, ())
@@ -305,7 +341,7 @@ def _fields(context: Context, item: exp.Expr, scope: Scope) -> list[tuple[str, T
 
 
 def _row_fields(value: Typed, aliases: tuple[str, ...]) -> list[tuple[str, Typed]]:
-    if value.type.name != "row" or aliases and len(aliases) != len(value.type.items):
+    if value.type.name != "row" or (aliases and len(aliases) != len(value.type.items)):
         raise type_error("only a row has fields to select")
     labels = aliases or value.type.names
     return [

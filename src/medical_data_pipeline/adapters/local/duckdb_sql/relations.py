@@ -41,7 +41,9 @@ def bind_from(context: Context, node: exp.Select, scope: Scope) -> tuple[Source 
     start = node.args.get("from_")
     if start is None:
         return None, []
-    return _joined(context, start.this, [*(start.this.args.get("joins") or []), *(node.args.get("joins") or [])], scope)
+    return _joined(
+        context, start.this, [*(start.this.args.get("joins") or []), *(node.args.get("joins") or [])], scope
+    )
 
 
 def _joined(
@@ -115,7 +117,9 @@ def bind_item(context: Context, node: exp.Expr, scope: Scope) -> Source:
     match node:
         case exp.Table():
             return _table(context, node, scope)
-        case exp.Subquery() if isinstance(node.this, exp.Table):
+        case exp.Subquery() if isinstance(node.this, exp.Table) or (
+            node.this.args.get("joins") and isinstance(node.this, exp.Subquery)
+        ):
             return _nested(context, node, scope)
         case exp.Subquery():
             return _derived(context, node, context.bind_query(node.this, _outside(scope)))
@@ -175,7 +179,9 @@ def _table(context: Context, node: exp.Table, scope: Scope) -> Source:
     common = scope.tables.get(name) if not node.args.get("db") else None
     fresh = context.fresh("r")
     if common is not None:
-        tree: exp.Expr = exp.Table(this=build.name(common.reference), alias=exp.TableAlias(this=build.name(fresh)))
+        tree: exp.Expr = exp.Table(
+            this=build.name(common.reference), alias=exp.TableAlias(this=build.name(fresh))
+        )
         return _source(tree, alias or name, fresh, columns or common.names, common.types)
     table = context.tables.get(name)
     if table is None or node.args.get("db") or node.args.get("version"):
@@ -184,7 +190,10 @@ def _table(context: Context, node: exp.Table, scope: Scope) -> Source:
     if columns and len(columns) != len(table.columns):
         raise type_error(f"the alias of {name} names another number of columns")
     fields = tuple(
-        Field(columns[i] if columns else column.name, Typed(build.column(fresh, column.name), column_type(column)))
+        Field(
+            columns[i] if columns else column.name,
+            Typed(build.column(fresh, column.name), column_type(column)),
+        )
         for i, column in enumerate(table.columns)
     )
     return Source(tree, (Relation(alias or name, fields),))
@@ -276,6 +285,7 @@ def _unnested(value: Typed, lengths: list[exp.Expr]) -> list[Typed]:
             if item.name != "row":
                 return [Typed(build.call("unnest", value.tree), item)]
             return [
-                Typed(build.field(build.call("unnest", value.copy()), i), kind) for i, kind in enumerate(item.items)
+                Typed(build.field(build.call("unnest", value.copy()), i), kind)
+                for i, kind in enumerate(item.items)
             ]
     raise type_error(f"UNNEST does not take {value.type}")

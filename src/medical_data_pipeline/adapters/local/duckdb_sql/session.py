@@ -24,7 +24,9 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(setting)
     for name, function in udfs.ALL.items():
         _register(connection, name, function)
-    macros = files("medical_data_pipeline.adapters.local.duckdb_sql").joinpath("macros.sql").read_text("utf-8")
+    macros = (
+        files("medical_data_pipeline.adapters.local.duckdb_sql").joinpath("macros.sql").read_text("utf-8")
+    )
     connection.execute(macros)
 
 

@@ -42,7 +42,7 @@ class SqlType:
                 return f"row({', '.join(fields)})"
             case "timestamp with time zone":
                 return f"timestamp({self.precision}) with time zone"
-            case "varchar" if self.precision == UNBOUNDED:
+            case "varchar" if self.numbers in ((), (UNBOUNDED,)):
                 return "varchar"
             case _:
                 return self.name + (f"({','.join(map(str, self.numbers))})" if self.numbers else "")
@@ -119,6 +119,16 @@ def row(items: tuple[SqlType, ...], names: tuple[str, ...] = ()) -> SqlType:
     return SqlType("row", items=items, names=names or ("",) * len(items))
 
 
+def athena_name(sql_type: SqlType) -> str:
+    """The type as Athena names a result's column: as in SQL, but a text without its length."""
+    if sql_type.items:
+        items = tuple(
+            replace(item, numbers=()) if item.name == "varchar" else item for item in sql_type.items
+        )
+        return str(replace(sql_type, items=items))
+    return "varchar" if sql_type.name == "varchar" else str(sql_type)
+
+
 def _time_precision(precision: int) -> int:
     if precision > MAX_TIME_PRECISION:
         raise QueryRejected("SQL_UNSUPPORTED", "more than 6 digits of a second are not supported")
@@ -155,7 +165,11 @@ def from_node(node: exp.Expr) -> SqlType:
         raise QueryRejected("SQL_UNSUPPORTED", "this type is not supported")
     if isinstance(node.this, exp.Interval):
         unit = node.this.args.get("unit")
-        return YEAR_MONTH if isinstance(unit, exp.IntervalSpan) and unit.this.name.upper() == "YEAR" else DAY_TIME
+        return (
+            YEAR_MONTH
+            if isinstance(unit, exp.IntervalSpan) and unit.this.name.upper() == "YEAR"
+            else DAY_TIME
+        )
     kind: str = node.this.value
     if kind == "STRUCT":
         return _row_from_node(node)
@@ -171,17 +185,17 @@ def from_node(node: exp.Expr) -> SqlType:
     match kind, numbers:
         case "VARCHAR", (length,):
             return varchar(length)
-        case ("CHAR" | "NCHAR"), ():
+        case (("CHAR" | "NCHAR"), ()):
             return char(1)
-        case ("CHAR" | "NCHAR"), (length,):
+        case (("CHAR" | "NCHAR"), (length,)):
             return char(length)
         case "DECIMAL", ():
             return decimal(38, 0)
         case "DECIMAL", (precision, *rest):
             return _checked_decimal(precision, rest[0] if rest else 0)
-        case ("TIMESTAMP" | "TIMESTAMPNTZ"), _:
+        case (("TIMESTAMP" | "TIMESTAMPNTZ"), _):
             return timestamp(numbers[0] if numbers else 3)
-        case ("TIMESTAMPTZ" | "TIMESTAMPLTZ"), _:
+        case (("TIMESTAMPTZ" | "TIMESTAMPLTZ"), _):
             return timestamp_tz(numbers[0] if numbers else 3)
         case "TIME", _:
             return time(numbers[0] if numbers else 3)

@@ -12,6 +12,7 @@ from medical_data_pipeline.adapters.local.duckdb_sql.bound import Context, Scope
 from medical_data_pipeline.adapters.local.duckdb_sql.expressions import bind_expression
 from medical_data_pipeline.adapters.local.duckdb_sql.presentation import presented
 from medical_data_pipeline.adapters.local.duckdb_sql.queries import bind_query
+from medical_data_pipeline.adapters.local.duckdb_sql.sql_type import athena_name
 from medical_data_pipeline.errors import QueryRejected
 from medical_data_pipeline.model.athena_sql import parse
 from medical_data_pipeline.model.query import EngineStatement, EngineTable, ResultColumn, Scalar
@@ -67,7 +68,7 @@ def _translated(statement: EngineStatement, scan: Scan) -> Translation:
     except (SqlglotError, RecursionError):
         raise QueryRejected("SQL_SYNTAX", "the statement cannot be read") from None
     columns = tuple(
-        ResultColumn(name or f"_col{i}", str(kind))
+        ResultColumn(name or f"_col{i}", athena_name(kind))
         for i, (name, kind) in enumerate(zip(bound.names, bound.types, strict=True))
     )
     return Translation(sql, statement.parameters, columns)

@@ -31,7 +31,13 @@ def crc32(data: bytes) -> int:
 
 
 _MASK = 2**64 - 1
-_P = (11400714785074694791, 14029467366897019727, 1609587929392839161, 9650029242287828579, 2870177450012600261)
+_P = (
+    11400714785074694791,
+    14029467366897019727,
+    1609587929392839161,
+    9650029242287828579,
+    2870177450012600261,
+)
 
 
 def _left(value: int, places: int) -> int:
@@ -58,7 +64,9 @@ def xxhash64(data: bytes) -> bytes:
         value = _P[4]
     value = (value + size) & _MASK
     while position <= size - 8:
-        value = (_left(value ^ _round(0, struct.unpack_from("<Q", data, position)[0]), 27) * _P[0] + _P[3]) & _MASK
+        value = (
+            _left(value ^ _round(0, struct.unpack_from("<Q", data, position)[0]), 27) * _P[0] + _P[3]
+        ) & _MASK
         position += 8
     if position <= size - 4:
         word = struct.unpack_from("<I", data, position)[0]

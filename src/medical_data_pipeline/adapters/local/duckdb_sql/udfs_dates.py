@@ -8,8 +8,21 @@ from functools import lru_cache
 from medical_data_pipeline.adapters.local.duckdb_sql.date_formats import joda_tokens
 from medical_data_pipeline.adapters.local.duckdb_sql.python_function import register
 
-_MONTHS = ("january february march april may june july august september october november december").split()
-_DAYS = ("monday tuesday wednesday thursday friday saturday sunday").split()
+_MONTHS = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+]
+_DAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
 
 def _names(names: list[str]) -> str:
@@ -92,7 +105,15 @@ def _read(text: str, reader: tuple["re.Pattern[str]", tuple[str, ...]]) -> datet
     if "ordinal" in got:
         start = datetime(year, 1, 1, hour, int(got.get("minute", 0)), int(got.get("second", 0)), micros)  # noqa: DTZ001
         return start + timedelta(days=int(got["ordinal"]) - 1)
-    return datetime(year, month, int(got.get("day", 1)), hour, int(got.get("minute", 0)), int(got.get("second", 0)), micros)  # noqa: DTZ001
+    return datetime(
+        year,
+        month,
+        int(got.get("day", 1)),
+        hour,
+        int(got.get("minute", 0)),
+        int(got.get("second", 0)),
+        micros,
+    )  # noqa: DTZ001
 
 
 def _milliseconds(moment: datetime) -> datetime:
@@ -109,7 +130,9 @@ def parse_datetime(text: str, pattern: str) -> datetime:
     return _milliseconds(_read(text, _joda_reader(pattern)))
 
 
-_ISO_DATE = re.compile(r"([+-]?\d{4})(?:-?W(\d{2})(?:-?(\d))?|-?(\d{3})|(?:-(\d{1,2})(?:-(\d{1,2}))?|(\d{2})(\d{2}))?)", re.ASCII)
+_ISO_DATE = re.compile(
+    r"([+-]?\d{4})(?:-?W(\d{2})(?:-?(\d))?|-?(\d{3})|(?:-(\d{1,2})(?:-(\d{1,2}))?|(\d{2})(\d{2}))?)", re.ASCII
+)
 _ISO_TIME = re.compile(
     r"(\d{1,2})(?::?(\d{2})(?::?(\d{2})(?:[.,](\d{1,9}))?)?)?(Z|[+-]\d{2}(?::?\d{2})?)?", re.ASCII
 )
@@ -157,7 +180,15 @@ def _offset(zone: str | None) -> timezone:
     return timezone(timedelta(minutes=-minutes if str(zone)[0] == "-" else minutes))
 
 
-_UNITS_MS = {"ns": "0.000001", "us": "0.001", "ms": "1", "s": "1000", "m": "60000", "h": "3600000", "d": "86400000"}
+_UNITS_MS = {
+    "ns": "0.000001",
+    "us": "0.001",
+    "ms": "1",
+    "s": "1000",
+    "m": "60000",
+    "h": "3600000",
+    "d": "86400000",
+}
 
 
 @register("parse_duration", "VARCHAR -> BIGINT")
@@ -166,5 +197,3 @@ def parse_duration(text: str) -> int:
     if match is None or match[2] not in _UNITS_MS:
         raise ValueError("not a duration")
     return int((Decimal(match[1]) * Decimal(_UNITS_MS[match[2]])).quantize(Decimal(1), ROUND_HALF_UP))
-
-

@@ -86,7 +86,9 @@ def json_parse(text: str) -> str:
 
 # --- the path language of json_extract
 
-_STEP = re.compile(r"""\.([A-Za-z_0-9$:-][\w$:-]*)|\[\s*(\d+)\s*\]|\[\s*"((?:[^"\\]|\\.)*)"\s*\]|\.?\[\s*([A-Za-z_][\w:-]*)\s*\]""")
+_STEP = re.compile(
+    r"""\.([A-Za-z_0-9$:-][\w$:-]*)|\[\s*(\d+)\s*\]|\[\s*"((?:[^"\\]|\\.)*)"\s*\]|\.?\[\s*([A-Za-z_][\w:-]*)\s*\]"""
+)
 
 
 @lru_cache(maxsize=512)
@@ -101,7 +103,13 @@ def _path(path: str) -> tuple[str | int, ...]:
         if match is None:
             raise ValueError("invalid JSON path")
         name, index, quoted, bare = match.groups()
-        steps.append(int(index) if index is not None else re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else name or bare)
+        steps.append(
+            int(index)
+            if index is not None
+            else re.sub(r"\\(.)", r"\1", quoted)
+            if quoted is not None
+            else name or bare
+        )
         rest = rest[match.end() :]
     return tuple(steps)
 
@@ -187,7 +195,11 @@ def _is(item: Any, kind: str, wanted: str) -> bool:
         case "varchar":
             return isinstance(item, str) and not isinstance(item, _Number) and item == wanted
         case "bigint":
-            return isinstance(item, _Number) and re.fullmatch(r"-?\d+", item) is not None and int(item) == int(wanted)
+            return (
+                isinstance(item, _Number)
+                and re.fullmatch(r"-?\d+", item) is not None
+                and int(item) == int(wanted)
+            )
     is_fraction = isinstance(item, _Number) and re.fullmatch(r"-?\d+", item) is None
     return is_fraction and float(item) == float(wanted) and math.isfinite(float(item))
 

@@ -116,7 +116,9 @@ def strpos(text: str, part: str, instance: int) -> int:
         return 1
     position = -1 if instance > 0 else len(text) + 1
     for _ in range(abs(instance)):
-        position = text.find(part, position + 1) if instance > 0 else text.rfind(part, 0, position + len(part) - 1)
+        position = (
+            text.find(part, position + 1) if instance > 0 else text.rfind(part, 0, position + len(part) - 1)
+        )
         if position < 0:
             return 0
     return position + 1
@@ -144,7 +146,9 @@ def normalize(text: str, form: str) -> str:
     return unicodedata.normalize(form, text)  # type: ignore[arg-type]
 
 
-_SIZES = {unit: 1024**power for power, unit in enumerate(("B", "kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB"))}
+_SIZES = {
+    unit: 1024**power for power, unit in enumerate(("B", "kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB"))
+}
 
 
 @register("data_size", "VARCHAR -> VARCHAR")

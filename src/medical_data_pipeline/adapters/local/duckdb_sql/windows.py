@@ -8,7 +8,13 @@ from sqlglot import exp
 from medical_data_pipeline.adapters.local.duckdb_sql import build, comparisons
 from medical_data_pipeline.adapters.local.duckdb_sql import sql_type as t
 from medical_data_pipeline.adapters.local.duckdb_sql.aggregates import AGGREGATES, Aggregate
-from medical_data_pipeline.adapters.local.duckdb_sql.bound import Context, Scope, Typed, type_error, unsupported
+from medical_data_pipeline.adapters.local.duckdb_sql.bound import (
+    Context,
+    Scope,
+    Typed,
+    type_error,
+    unsupported,
+)
 from medical_data_pipeline.adapters.local.duckdb_sql.coercing import boolean, coerce, meet
 
 RANKING = {
@@ -47,9 +53,11 @@ def bind_aggregate(context: Context, node: exp.Expr, scope: Scope) -> Typed:
                 ignore_nulls = True
         node = node.this
     name = node.name.lower()
-    if over is None and not scope.allows_aggregates or over is not None and not scope.allows_windows:
+    if (over is None and not scope.allows_aggregates) or (over is not None and not scope.allows_windows):
         raise type_error(f"function {name} is not allowed here")
-    inner = replace(scope, allows_aggregates=over is not None and scope.allows_aggregates, allows_windows=False)
+    inner = replace(
+        scope, allows_aggregates=over is not None and scope.allows_aggregates, allows_windows=False
+    )
     finishers: list[Callable[[exp.Expr], exp.Expr]] = []
     if condition is not None:
         where = boolean(context.bind(condition, inner), "FILTER")

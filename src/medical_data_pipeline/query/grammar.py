@@ -1,0 +1,186 @@
+"""The text of a query before it is a tree: size, one statement, which kind, and no syntax that Athena lacks."""
+
+import re
+from itertools import pairwise
+
+from sqlglot.errors import TokenError
+from sqlglot.tokens import Token, TokenType
+
+from medical_data_pipeline.errors import QueryRejected
+from medical_data_pipeline.model.athena_sql import tokenize
+
+MAX_SQL_BYTES = 64 * 1024
+MAX_TOKENS = 20_000
+# Deeper nesting would run sqlglot and DuckDB out of stack.
+MAX_NESTING = 60
+
+READING = frozenset(("SELECT", "WITH", "VALUES", "TABLE", "(", "SHOW", "DESCRIBE", "DESC"))
+OTHER_STATEMENTS = frozenset(
+    (
+        *(
+            "INSERT",
+            "UPDATE",
+            "DELETE",
+            "MERGE",
+            "CREATE",
+            "DROP",
+            "ALTER",
+            "TRUNCATE",
+            "REPLACE",
+            "UPSERT",
+            "COPY",
+        ),
+        *("ATTACH", "DETACH", "EXPORT", "IMPORT", "INSTALL", "LOAD", "SET", "RESET", "PRAGMA", "CALL", "USE"),
+        *(
+            "EXPLAIN",
+            "ANALYZE",
+            "PREPARE",
+            "EXECUTE",
+            "DEALLOCATE",
+            "UNLOAD",
+            "MSCK",
+            "VACUUM",
+            "OPTIMIZE",
+            "GRANT",
+        ),
+        *(
+            "REVOKE",
+            "DENY",
+            "REFRESH",
+            "COMMENT",
+            "BEGIN",
+            "START",
+            "COMMIT",
+            "ROLLBACK",
+            "CHECKPOINT",
+            "SUMMARIZE",
+        ),
+        *("FORCE", "KILL", "LOCK", "CLUSTER", "DO", "EXEC", "ABORT", "END"),
+    )
+)
+_FOREIGN = {
+    TokenType.DCOLON: "::",
+    TokenType.ILIKE: "ILIKE",
+    TokenType.RLIKE: "RLIKE",
+    TokenType.GLOB: "GLOB",
+    TokenType.QUALIFY: "QUALIFY",
+    TokenType.PIVOT: "PIVOT",
+    TokenType.UNPIVOT: "UNPIVOT",
+    TokenType.L_BRACE: "{",
+    TokenType.SEMI: "SEMI JOIN",
+    TokenType.ANTI: "ANTI JOIN",
+    TokenType.ASOF: "ASOF JOIN",
+    TokenType.DIV: "DIV",
+    TokenType.PARAMETER: "@",
+    TokenType.HASH: "#",
+    TokenType.COMMAND: "this statement",
+}
+# What a text may stand behind without a comma or an operator.
+_BEFORE_TEXT = frozenset(
+    (
+        "escape",
+        "uescape",
+        "zone",
+        "both",
+        "leading",
+        "trailing",
+        "interval",
+        "precision",
+        "like",
+        "json",
+        "value",
+        "key",
+    )
+)
+# What a subscript may stand behind; a bracket anywhere else is a list literal, which Athena writes ARRAY[…].
+_BEFORE_BRACKET = frozenset(
+    (
+        *(TokenType.VAR, TokenType.IDENTIFIER, TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.ARRAY),
+        *(TokenType.STRING, TokenType.PLACEHOLDER),
+    )
+)
+
+
+def require_one_reading_statement(sql: str) -> list[Token]:
+    """The tokens of the one statement, without its semicolon.
+
+    Raises:
+        QueryRejected: too large, not one statement, not a reading one, or not Athena's syntax.
+    """
+    if len(sql.encode("utf-8", "surrogatepass")) > MAX_SQL_BYTES:
+        raise QueryRejected("PAYLOAD_TOO_LARGE", f"a statement has at most {MAX_SQL_BYTES} bytes")
+    if re.search("[\x00\ud800-\udfff]", sql):
+        raise QueryRejected("SQL_SYNTAX", "the statement has a character that is not text")
+    tokens = read_tokens(sql)
+    while tokens and tokens[-1].token_type is TokenType.SEMICOLON:
+        tokens.pop()
+    if not tokens:
+        raise QueryRejected("SQL_SYNTAX", "there is no statement")
+    if any(token.token_type is TokenType.SEMICOLON for token in tokens):
+        raise QueryRejected("SQL_MULTI", "one statement at a time")
+    first = tokens[0].text.upper()
+    if first not in READING:
+        reason = "SQL_NOT_READONLY" if first in OTHER_STATEMENTS else "SQL_SYNTAX"
+        raise QueryRejected(reason, f"a statement begins with SELECT, WITH, VALUES or SHOW{at(tokens[0])}")
+    _require_bounds(tokens)
+    _require_trino(tokens, sql)
+    return tokens
+
+
+def at(token: Token) -> str:
+    return f" (line {token.line}, column {token.col - len(token.text) + 1})"
+
+
+def syntax_error(message: str) -> QueryRejected:
+    """sqlglot's message quotes the statement; only its position is passed on."""
+    found = re.search(r"Line (\d+), Col: (\d+)", message)
+    where = f" (line {found[1]}, column {found[2]})" if found else ""
+    return QueryRejected("SQL_SYNTAX", f"the statement is not of Athena's syntax{where}")
+
+
+def read_tokens(sql: str) -> list[Token]:
+    """Raises: QueryRejected: a text or comment that does not end."""
+    try:
+        return tokenize(sql)
+    except TokenError as error:
+        rejected = syntax_error(str(error))
+    raise rejected
+
+
+def _require_bounds(tokens: list[Token]) -> None:
+    if len(tokens) > MAX_TOKENS:
+        raise QueryRejected("SQL_SYNTAX", f"a statement has at most {MAX_TOKENS} words")
+    depth = chain = 0
+    for token in tokens:
+        kind = token.token_type
+        if kind in (TokenType.L_PAREN, TokenType.L_BRACKET):
+            depth += 1
+        elif kind in (TokenType.R_PAREN, TokenType.R_BRACKET):
+            depth -= 1
+        chain = chain + 1 if kind in (TokenType.NOT, TokenType.DASH, TokenType.PLUS) else 0
+        if depth > MAX_NESTING or chain > MAX_NESTING:
+            raise QueryRejected("SQL_SYNTAX", f"the statement is nested too deeply{at(token)}")
+
+
+def _require_trino(tokens: list[Token], sql: str) -> None:
+    for token in tokens:
+        foreign = _FOREIGN.get(token.token_type)
+        if foreign is None and token.token_type is TokenType.EQ and token.text == "==":
+            foreign = "=="
+        if foreign is None and token.token_type is TokenType.HEX_STRING and sql[token.start] not in "xX":
+            foreign = "a 0x number"
+        is_name = token.token_type is TokenType.VAR
+        if foreign is None and is_name and not re.fullmatch(r"[^\W\d]\w*", token.text):
+            foreign = "this name without double quotes"
+        if foreign is not None:
+            raise QueryRejected("SQL_SYNTAX", f"{foreign} is not of Athena's syntax{at(token)}")
+    for before, token in pairwise(tokens):
+        kind, previous = token.token_type, before.token_type
+        is_list = kind is TokenType.L_BRACKET and previous not in _BEFORE_BRACKET
+        is_prefixed = (
+            kind is TokenType.STRING
+            and previous in (TokenType.VAR, TokenType.IDENTIFIER, TokenType.R_PAREN, TokenType.NUMBER)
+            and before.text.lower() not in _BEFORE_TEXT
+        )
+        if is_list or is_prefixed:
+            raise QueryRejected("SQL_SYNTAX", f"this is not of Athena's syntax{at(token)}")

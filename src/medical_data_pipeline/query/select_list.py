@@ -1,0 +1,221 @@
+"""The names of a query's columns as Athena gives them, and stars that must not show hidden columns."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from medical_data_pipeline.errors import QueryRejected
+
+Names = tuple[str, ...]
+CommonTables = Mapping[str, Names]
+
+
+@dataclass(frozen=True)
+class _Item:
+    """A FROM item: its alias, the columns that a star shows, and whether it has others besides."""
+
+    alias: str
+    names: Names
+    hides: bool
+
+
+@dataclass(frozen=True)
+class SelectList:
+    """Reads the select lists of one statement.
+
+    `visible` are the columns that a star shows of each replaced table, by the id of its sub-query.
+    """
+
+    visible: Mapping[int, Names]
+
+    def finished(self, tree: exp.Expr) -> Names:
+        """The result's column names. Stars over tables with hidden columns are written out in place.
+
+        Raises:
+            QueryRejected: a star whose columns cannot be told without running the query.
+        """
+        return tuple(name or f"_col{i}" for i, name in enumerate(self._query(tree, {})))
+
+    def _query(self, node: exp.Expr, tables: CommonTables) -> Names:
+        clause = node.args.get("with_")
+        if clause is not None:
+            known = dict(tables)
+            for cte in clause.expressions:
+                given = _columns(cte)
+                if given and clause.args.get("recursive"):
+                    known[cte.alias.lower()] = given
+                names = self._query(cte.this, known)
+                known[cte.alias.lower()] = given or names
+            tables = known
+        for inner in _inner_queries(node):
+            self._query(inner, tables)
+        match node:
+            case exp.SetOperation():
+                names = self._query(node.this, tables)
+                self._query(node.expression, tables)
+                return names
+            case exp.Subquery():
+                return self._query(node.this, tables)
+            case exp.Values():
+                return ("",) * _width(node)
+            case exp.Select():
+                return self._select(node, tables)
+        raise QueryRejected("SQL_UNSUPPORTED", "this kind of query is not supported")
+
+    def _select(self, node: exp.Select, tables: CommonTables) -> Names:
+        items, using = self._from(node, tables)
+        names: list[str] = []
+        written: list[exp.Expr] = []
+        for item in node.expressions:
+            if isinstance(item, exp.Star):
+                names += _star(items, using)
+                written += _written(items, using, item)
+            elif isinstance(item, exp.Column) and isinstance(item.this, exp.Star):
+                chosen = [i for i in items if i.alias == item.table.lower()] if len(item.parts) == 2 else []
+                if len(chosen) != 1:
+                    raise _unknown_star()
+                names += chosen[0].names
+                written += _written(chosen, [], item)
+            else:
+                names += _item_names(item)
+                written.append(item)
+        node.set("expressions", written)
+        return tuple(names)
+
+    def _from(self, node: exp.Select, tables: CommonTables) -> tuple[list[_Item], list[str]]:
+        start = node.args.get("from_")
+        if start is None:
+            return [], []
+        return self._joined(start.this, node.args.get("joins") or [], tables)
+
+    def _joined(
+        self, first: exp.Expr, joins: list[exp.Expr], tables: CommonTables
+    ) -> tuple[list[_Item], list[str]]:
+        items: list[_Item] = []
+        using: list[str] = []
+        for part in (first, *(first.args.get("joins") or []), *joins):
+            if isinstance(part, exp.Join):
+                using += [
+                    u.name
+                    for u in part.args.get("using") or []
+                    if u.name.lower() not in map(str.lower, using)
+                ]
+                part = part.this
+            is_nested = isinstance(part, exp.Subquery) and (
+                isinstance(part.this, exp.Table)
+                or (isinstance(part.this, exp.Subquery) and part.this.args.get("joins"))
+            )
+            if is_nested:
+                inner, inner_using = self._joined(part.this, part.args.get("joins") or [], tables)
+                items += inner
+                using += inner_using
+            else:
+                items.append(self._item(part, tables))
+        return items, using
+
+    def _item(self, node: exp.Expr, tables: CommonTables) -> _Item:
+        alias = node.args.get("alias")
+        name, columns = (alias.name.lower() if alias is not None else ""), _columns(node)
+        match node:
+            case exp.Subquery() if id(node) in self.visible:
+                names = self.visible[id(node)]
+                hides = len(names) != len(node.this.expressions)
+                if columns and (hides or len(columns) != len(names)):
+                    raise QueryRejected("SQL_TYPE", f"the alias {name} names another number of columns")
+                return _Item(name, columns or names, hides)
+            case exp.Subquery():
+                names = self._query(node.this, tables)
+            case exp.Lateral() if isinstance(node.this, exp.Subquery):
+                names = self._query(node.this.this, tables)
+            case exp.Table():
+                names, name = tables.get(node.name.lower(), ()), name or node.name.lower()
+            case exp.Values():
+                names = ("",) * _width(node)
+            case exp.Unnest():
+                offset = node.args.get("offset")
+                columns += (offset.name,) if columns and isinstance(offset, exp.Identifier) else ()
+                names = columns
+            case _:
+                names = columns
+        return _Item(name, columns or names, False)
+
+
+def _columns(node: exp.Expr) -> Names:
+    alias = node.args.get("alias")
+    return tuple(column.name for column in alias.args.get("columns") or []) if alias is not None else ()
+
+
+def _width(node: exp.Values) -> int:
+    first = node.expressions[0]
+    cells = first.expressions if isinstance(first, exp.Tuple) else [first]
+    return len(cells[0].expressions) if len(cells) == 1 and isinstance(cells[0], exp.Struct) else len(cells)
+
+
+def _inner_queries(node: exp.Expr) -> list[exp.Expr]:
+    """Queries inside the expressions of a SELECT: their stars are written out too."""
+    if not isinstance(node, exp.Select):
+        return []
+    parts = [*node.expressions, *(node.args.get(name) for name in ("where", "group", "having", "order"))]
+    parts += [join.args.get("on") for join in node.args.get("joins") or []]
+    found: list[exp.Expr] = []
+    queue = [part for part in parts if isinstance(part, exp.Expr)]
+    while queue:
+        part = queue.pop()
+        if isinstance(part, exp.Query | exp.Values):
+            found.append(part)
+        else:
+            queue += list(part.iter_expressions())
+    return found
+
+
+def _star(items: list[_Item], using: list[str]) -> list[str]:
+    if not items or any(not item.names for item in items):
+        raise _unknown_star()
+    merged = {name.lower() for name in using}
+    return [
+        *using,
+        *(name for item in items for name in item.names if not name or name.lower() not in merged),
+    ]
+
+
+def _written(items: list[_Item], using: list[str], star: exp.Expr) -> list[exp.Expr]:
+    if not any(item.hides for item in items):
+        return [star]
+    if using or any(not item.alias or not all(item.names) for item in items):
+        raise QueryRejected(
+            "SQL_UNSUPPORTED", "where a hidden column is named, name the other columns too instead of *"
+        )
+    return [
+        exp.column(exp.to_identifier(name, quoted=True), table=exp.to_identifier(item.alias, quoted=True))
+        for item in items
+        for name in item.names
+    ]
+
+
+def _item_names(item: exp.Expr) -> list[str]:
+    if isinstance(item, exp.Alias):
+        return [item.alias]
+    if isinstance(item, exp.Aliases):
+        return [alias.name for alias in item.expressions]
+    if isinstance(item, exp.Column):
+        return [item.name]
+    if isinstance(item, exp.Dot):
+        if isinstance(item.expression, exp.Star):
+            return _row_names(item.this)
+        return [item.expression.name]
+    return [""]
+
+
+def _row_names(node: exp.Expr) -> list[str]:
+    while isinstance(node, exp.Paren):
+        node = node.this
+    if isinstance(node, exp.Struct | exp.Tuple):
+        return [""] * len(node.expressions)
+    if isinstance(node, exp.Cast) and node.to.this is exp.DataType.Type.STRUCT:
+        return [f.name if isinstance(f, exp.ColumnDef) else "" for f in node.to.expressions]
+    raise _unknown_star()
+
+
+def _unknown_star() -> QueryRejected:
+    return QueryRejected("SQL_UNSUPPORTED", "the columns of this * cannot be told; name them")

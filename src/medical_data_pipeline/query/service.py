@@ -1,0 +1,94 @@
+"""Queries of actors: planned, started, and read only by the actor who asked."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from medical_data_pipeline.errors import InvalidRequest, QueryNotFound
+from medical_data_pipeline.model.query import (
+    Actor,
+    EngineStatement,
+    QueryRequest,
+    QueryStatus,
+    ResultFormat,
+    ResultPage,
+)
+from medical_data_pipeline.ports import AccessPolicy, Clock, QueryEngine, TableCatalog
+from medical_data_pipeline.query import page_token
+from medical_data_pipeline.query.plan import Planner
+
+MAX_PAGE_ROWS = 10_000
+
+
+@dataclass(frozen=True)
+class QueryService:
+    """Runs queries on one engine. `new_id` makes ids that cannot be guessed; `token_key` signs page tokens."""
+
+    catalog: TableCatalog
+    engine: QueryEngine
+    policy: AccessPolicy
+    clock: Clock
+    database: str
+    new_id: Callable[[], str]
+    token_key: bytes
+
+    def plan(self, request: QueryRequest) -> EngineStatement:
+        """What the engine would be given; nothing is started.
+
+        Raises:
+            QueryRejected: the statement is not allowed, or names what the actor cannot see.
+        """
+        return Planner(self.catalog, self.policy, self.database).plan(request, self.clock())
+
+    def submit(self, request: QueryRequest) -> QueryStatus:
+        """Start the query.
+
+        Raises:
+            QueryRejected: the statement is not allowed, or the engine has no faithful translation of it.
+            LimitExceeded, BackendUnavailable: as the engine says.
+        """
+        statement = self.plan(request)
+        query_id = self._owned(self.new_id(), request.actor)
+        self.engine.start(query_id, statement)
+        return self.engine.status(query_id)
+
+    def status(self, query_id: str, actor: Actor, wait_s: float = 0.0) -> QueryStatus:
+        """Raises: QueryNotFound: no such query of this actor."""
+        self._require_owner(query_id, actor)
+        return self.engine.status(query_id, wait_s)
+
+    def page(
+        self, query_id: str, actor: Actor, token: str | None = None, max_rows: int = 1000
+    ) -> tuple[ResultPage, str | None]:
+        """A page of the result, and the token of the next one.
+
+        Raises:
+            QueryNotFound: no such query of this actor, or its result has expired.
+            InvalidRequest: the token is not ours, or `max_rows` is out of range.
+        """
+        self._require_owner(query_id, actor)
+        if not 1 <= max_rows <= MAX_PAGE_ROWS:
+            raise InvalidRequest(f"a page has 1 to {MAX_PAGE_ROWS} rows")
+        offset = 0 if token is None else page_token.decode(token, query_id, actor.name, self.token_key)
+        page = self.engine.page(query_id, offset, max_rows)
+        if page.next_offset is None:
+            return page, None
+        return page, page_token.encode(query_id, actor.name, page.next_offset, self.token_key)
+
+    def export(self, query_id: str, actor: Actor, wanted: ResultFormat) -> Iterator[bytes]:
+        """Raises: QueryNotFound: no such query of this actor, or its result has expired."""
+        self._require_owner(query_id, actor)
+        return self.engine.export(query_id, wanted)
+
+    def cancel(self, query_id: str, actor: Actor) -> None:
+        """Raises: QueryNotFound: no such query of this actor."""
+        self._require_owner(query_id, actor)
+        self.engine.cancel(query_id)
+
+    def _owned(self, query_id: str, actor: Actor) -> str:
+        """An id that carries its owner's mark, so that ownership outlives a restart and needs no table."""
+        return f"{query_id}-{page_token.owner_mark(query_id, actor.name, self.token_key)}"
+
+    def _require_owner(self, query_id: str, actor: Actor) -> None:
+        plain, _, mark = query_id.rpartition("-")
+        if not page_token.is_owner(mark, plain, actor.name, self.token_key):
+            raise QueryNotFound("no such query")
