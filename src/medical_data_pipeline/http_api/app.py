@@ -1,0 +1,99 @@
+"""Assembles the HTTP application: the same for a server on one's own machine and for AWS."""
+
+from typing import Any
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from medical_data_pipeline.errors import PipelineError
+from medical_data_pipeline.http_api import (
+    input_routes,
+    load_routes,
+    operations_routes,
+    query_routes,
+    table_routes,
+)
+from medical_data_pipeline.http_api.contract import Operation, openapi_document, operations
+from medical_data_pipeline.http_api.idempotency import IdempotencyKeys
+from medical_data_pipeline.http_api.metrics import HttpMetrics
+from medical_data_pipeline.http_api.problem import (
+    RequestProblem,
+    invalid_parameter,
+    problem_from_pipeline,
+    problem_from_status,
+    problem_from_validation,
+    problem_response,
+)
+from medical_data_pipeline.http_api.request_frame import RequestFrame
+from medical_data_pipeline.http_api.services import Services
+from medical_data_pipeline.http_api.threads import ThreadBounds
+
+ROUTERS = (query_routes, table_routes, load_routes, input_routes, operations_routes)
+
+
+def create_app(services: Services, version: str = "1") -> FastAPI:
+    """The application over `services`; it starts and stops nothing."""
+    app = FastAPI(
+        title="Medical Data Pipeline",
+        version=version,
+        docs_url=None,
+        redoc_url=None,
+        dependencies=[Depends(_require_known_parameters)],
+        redirect_slashes=False,
+    )
+    for module in ROUTERS:
+        if module is not input_routes or services.intake is not None:
+            app.include_router(module.router)
+    document = openapi_document(app)
+    app.openapi = lambda: document  # type: ignore[method-assign]
+    metrics = HttpMetrics()
+    app.state.services = services
+    app.state.operations = operations(document)
+    app.state.bounds = ThreadBounds.of(services.limits)
+    app.state.idempotency_keys = IdempotencyKeys()
+    app.state.metrics = metrics
+    app.add_middleware(RequestFrame, metrics=metrics)
+    for kind in (RequestProblem, PipelineError, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, _answer_error)
+    return app
+
+
+async def _require_known_parameters(request: Request) -> None:
+    """A misspelt parameter must not be ignored: the answer would be to another question."""
+    known = next(
+        (each.query_parameters for each in _matching(request) if each.method == request.method), frozenset()
+    )
+    names = [name for name, _ in request.query_params.multi_items()]
+    if not known.issuperset(names):
+        listed = ", ".join(sorted(known)) or "none"
+        raise invalid_parameter("query", f"there is a parameter that is not known here; known are: {listed}")
+    if len(names) != len(set(names)):
+        raise invalid_parameter("query", "a parameter is there twice")
+
+
+async def _answer_error(request: Request, error: Exception) -> Response:
+    return problem_response(_problem(request, error), request.scope["request_id"])
+
+
+def _problem(request: Request, error: Exception) -> RequestProblem:
+    match error:
+        case RequestProblem():
+            return error
+        case PipelineError():
+            return problem_from_pipeline(error)
+        case RequestValidationError():
+            return problem_from_validation(error)
+        case HTTPException(status_code=405):
+            allowed = ", ".join(sorted({each.method for each in _matching(request)}))
+            return problem_from_status(405, {"Allow": allowed})
+        case HTTPException():
+            return problem_from_status(error.status_code, error.headers)
+        case _:
+            raise error
+
+
+def _matching(request: Request) -> list[Operation]:
+    path: Any = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    return [each for each in request.app.state.operations if each.path.fullmatch(path)]

@@ -1,0 +1,75 @@
+"""The OpenAPI document: complete, and what the application itself checks requests against."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+
+from medical_data_pipeline.http_api.documents import NewQuery
+from medical_data_pipeline.http_api.problem import Problem
+
+_REF = "#/components/schemas/{model}"
+_METHODS = ("get", "put", "post", "delete")
+DESCRIPTION = """Medical CSV files in, SQL out. Every route but `/health` and this document needs a bearer
+token. Errors are RFC 9457 problems with a stable `code`."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One method of one path: the query parameters it knows."""
+
+    method: str
+    path: re.Pattern[str]
+    query_parameters: frozenset[str]
+
+
+def openapi_document(app: FastAPI) -> dict[str, Any]:
+    document = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes)
+    schemas = document["components"]["schemas"]
+    for model in (Problem, NewQuery):
+        schemas.update(_schemas(model))
+    # FastAPI's own idea of a validation error, which never leaves this application.
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    for operation in _operations(document):
+        answers = operation["responses"]
+        if "HTTPValidationError" in str(answers.get("422")):
+            del answers["422"]
+    return document
+
+
+def operations(document: Mapping[str, Any]) -> tuple[Operation, ...]:
+    return tuple(
+        Operation(method.upper(), _path_pattern(path), _query_parameters(item[method]))
+        for path, item in document["paths"].items()
+        for method in _METHODS
+        if method in item
+    )
+
+
+def _operations(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    paths = document["paths"].values()
+    return [item[method] for item in paths for method in _METHODS if method in item]
+
+
+def _schemas(model: type[BaseModel]) -> dict[str, Any]:
+    schema = model.model_json_schema(ref_template=_REF)
+    return {**schema.pop("$defs", {}), model.__name__: schema}
+
+
+def _path_pattern(path: str) -> re.Pattern[str]:
+    # Only an object's key may hold slashes.
+    parts = re.split(r"(\{\w+\})", path)
+    patterns = [
+        (".+" if part == "{key}" else "[^/]+") if part.startswith("{") else re.escape(part) for part in parts
+    ]
+    return re.compile("".join(patterns), re.DOTALL)
+
+
+def _query_parameters(operation: Mapping[str, Any]) -> frozenset[str]:
+    parameters = operation.get("parameters", [])
+    return frozenset(each["name"] for each in parameters if each["in"] == "query")

@@ -1,0 +1,121 @@
+"""The route that takes files in: PUT /input/{key}, durable before it is acknowledged."""
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Path, Request
+from starlette.responses import JSONResponse, Response
+
+from medical_data_pipeline.conversion.intake import Preconditions, Upload
+from medical_data_pipeline.errors import InvalidObjectRef, ObjectNotFound
+from medical_data_pipeline.http_api.authentication import ActorHere, ServicesHere
+from medical_data_pipeline.http_api.documents import LoadInfo, load_info
+from medical_data_pipeline.http_api.problem import RequestProblem, documented, invalid_parameter
+from medical_data_pipeline.http_api.threads import in_thread
+from medical_data_pipeline.http_api.upload_stream import UploadStream, too_large
+from medical_data_pipeline.ports import Checksums
+
+router = APIRouter(tags=["input"])
+
+# Stored as sent: conversion recognises packed files by their bytes.
+ENCODINGS = frozenset({"", "identity", "gzip", "zstd"})
+_HEADERS = {
+    "Location": {"schema": {"type": "string"}, "description": "The load"},
+    "ETag": {"schema": {"type": "string"}, "description": "SHA-256 of the bytes, for If-Match"},
+}
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"model": LoadInfo, "description": "The same content was there already", "headers": _HEADERS},
+    201: {"model": LoadInfo, "description": "Durable; it will be loaded", "headers": _HEADERS},
+}
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+
+@dataclass(frozen=True)
+class UploadPromises:
+    """What the sender says of the bytes and of what they replace, as headers."""
+
+    content_md5: Annotated[str | None, Header(description="Base64")] = None
+    x_amz_checksum_sha256: Annotated[str | None, Header(description="Base64")] = None
+    if_match: Annotated[str | None, Header(description="ETag of the object to replace")] = None
+    if_none_match: Annotated[str | None, Header(description="Only `*`")] = None
+
+    def checksums(self) -> Checksums:
+        """Raises: RequestProblem."""
+        return Checksums(
+            md5=_digest("header/content-md5", self.content_md5, 16),
+            sha256=_digest("header/x-amz-checksum-sha256", self.x_amz_checksum_sha256, 32),
+        )
+
+    def preconditions(self) -> Preconditions:
+        """Raises: RequestProblem."""
+        if self.if_none_match is not None and self.if_none_match.strip() != "*":
+            raise invalid_parameter("header/if-none-match", "only * is known")
+        return Preconditions(self.if_match, self.if_none_match)
+
+
+@router.put(
+    "/input/{key:path}",
+    status_code=201,
+    responses={**_ANSWERS, **documented(400, 401, 409, 411, 412, 413, 415, 422, 429, 500, 503, 507)},
+    summary="Upload a CSV file, packed or not",
+    openapi_extra=_BODY,
+)
+async def put_input(
+    request: Request,
+    actor: ActorHere,
+    services: ServicesHere,
+    key: Annotated[str, Path(description="`<file>`, or `<table>/<file>`")],
+    promises: Annotated[UploadPromises, Depends()],
+) -> Response:
+    """The bytes are checked against the checksums sent with them, and durable when this answers."""
+    expected, preconditions = promises.checksums(), promises.preconditions()
+    _require_key(key)
+    _require_framing(request, services.limits.max_upload_bytes)
+    if services.intake is None:
+        raise ObjectNotFound("this server takes no uploads")
+    stream = UploadStream.of(request, services.limits.max_upload_bytes)
+    bound = request.app.state.bounds.uploads
+    upload = await in_thread(bound, services.intake.put, key, stream.pieces(), expected, preconditions)
+    request.app.state.metrics.uploaded(stream.size_bytes)
+    return _acknowledged(upload, request.scope.get("root_path", ""))
+
+
+def _acknowledged(upload: Upload, root_path: str) -> Response:
+    load = upload.load
+    headers = {"Location": f"{root_path}/loads/{load.load_id}", "ETag": f'"{load.version}"'}
+    return JSONResponse(load_info(load).model_dump(mode="json"), 201 if upload.is_new else 200, headers)
+
+
+def _digest(where: str, text: str | None, size_bytes: int) -> bytes | None:
+    if text is None:
+        return None
+    try:
+        digest = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        digest = b""
+    if len(digest) != size_bytes:
+        raise invalid_parameter(where, f"not the base64 of {size_bytes} bytes")
+    return digest
+
+
+def _require_key(key: str) -> None:
+    # U+FFFD is what the server made of bytes that are not UTF-8: two keys could become one.
+    if not key.isprintable() or "\ufffd" in key:
+        raise InvalidObjectRef("a key is printable text in UTF-8")
+
+
+def _require_framing(request: Request, max_bytes: int) -> None:
+    declared = request.headers.get("content-length")
+    if declared is None and "transfer-encoding" not in request.headers:
+        raise RequestProblem(411, "LENGTH_REQUIRED", "send Content-Length, or a chunked body")
+    if declared is not None and declared.isdecimal() and int(declared) > max_bytes:
+        raise too_large(max_bytes)
+    if request.headers.get("content-encoding", "").strip().lower() not in ENCODINGS:
+        raise RequestProblem(415, "UNSUPPORTED_MEDIA_TYPE", "a Content-Encoding is gzip, zstd or identity")

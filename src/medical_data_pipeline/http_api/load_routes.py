@@ -1,0 +1,89 @@
+"""Routes about loads: which there are, how they went, their receipts, and trying one again."""
+
+import json
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Query
+from starlette.responses import Response
+
+from medical_data_pipeline.errors import ObjectNotFound
+from medical_data_pipeline.http_api.authentication import ActorHere, ServicesHere
+from medical_data_pipeline.http_api.documents import LoadInfo, LoadList, load_info
+from medical_data_pipeline.http_api.page_tokens import make_page_token, parse_page_token
+from medical_data_pipeline.http_api.problem import documented
+from medical_data_pipeline.http_api.query_routes import PageToken
+from medical_data_pipeline.model.keys import receipt_key
+from medical_data_pipeline.model.load import LoadState
+from medical_data_pipeline.model.objects import ObjectRef
+from medical_data_pipeline.ports import LoadFilter
+
+router = APIRouter(tags=["loads"])
+
+
+LoadId = Annotated[str, Path(min_length=1, max_length=64)]
+_RECEIPT: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The receipt", "content": {"application/json": {"schema": {"type": "object"}}}}
+}
+_LIST = "loads"
+
+
+@dataclass(frozen=True)
+class WantedLoads:
+    """Which loads to list, as parameters."""
+
+    table: Annotated[str | None, Query(max_length=255)] = None
+    state: Annotated[LoadState | None, Query()] = None
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100
+    page_token: PageToken = None
+
+
+@router.get("/loads", response_model=LoadList, responses=documented(400, 401, 404, 500, 503))
+def list_loads(
+    actor: ActorHere, services: ServicesHere, wanted: Annotated[WantedLoads, Depends()]
+) -> LoadList:
+    """Loads, newest first."""
+    before = None
+    if wanted.page_token is not None:
+        before = str(parse_page_token(services.page_token_key, _LIST, wanted.page_token))
+    # One more than asked, to know whether there is another page.
+    found = services.ledger.list(LoadFilter(wanted.table, wanted.state, wanted.limit + 1, before))
+    token = None
+    if len(found) > wanted.limit:
+        token = make_page_token(services.page_token_key, _LIST, found[wanted.limit - 1].load_id)
+    return LoadList(loads=[load_info(load) for load in found[: wanted.limit]], next_page_token=token)
+
+
+@router.get("/loads/{load_id}", response_model=LoadInfo, responses=documented(400, 401, 404, 500, 503))
+def find_load(actor: ActorHere, services: ServicesHere, load_id: LoadId) -> LoadInfo:
+    """How one load went."""
+    return load_info(services.ledger.find(load_id))
+
+
+@router.get(
+    "/loads/{load_id}/receipt",
+    responses={**_RECEIPT, **documented(400, 401, 404, 500, 503)},
+)
+def load_receipt(actor: ActorHere, services: ServicesHere, load_id: LoadId) -> Response:
+    """What became of every column and row of the file; there once it has been converted."""
+    load = services.ledger.find(load_id)
+    ref = ObjectRef(load.source.bucket, receipt_key(load.table, load.load_id))
+    try:
+        with services.store.open(ref) as receipt:
+            document = json.loads(receipt.read())
+    except ObjectNotFound:
+        raise ObjectNotFound("the load has no receipt: it is not converted, or was refused") from None
+    return Response(json.dumps(document), media_type="application/json")
+
+
+@router.post(
+    "/loads/{load_id}/replay",
+    status_code=202,
+    response_model=LoadInfo,
+    responses=documented(400, 401, 404, 409, 500, 503, 507),
+)
+def replay_load(actor: ActorHere, services: ServicesHere, load_id: LoadId) -> LoadInfo:
+    """Convert the file again, by what is declared now, and put its rows in place of those it gave before."""
+    if services.replay is None:
+        raise ObjectNotFound("this server does not replay loads")
+    return load_info(services.replay(load_id))

@@ -1,0 +1,90 @@
+"""What the routes need, handed in by whoever assembles the program."""
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from medical_data_pipeline.conversion.intake import Preconditions, Upload
+from medical_data_pipeline.model.load import Load
+from medical_data_pipeline.model.query import Actor, QueryRequest, QueryStatus, ResultFormat, ResultPage
+from medical_data_pipeline.ports import AccessPolicy, Checksums, Ledger, ObjectStore, TableCatalog
+
+
+class TokenVerifier(Protocol):
+    """Who a bearer token stands for."""
+
+    def actor_for(self, token: str) -> Actor | None:
+        """None when the token is not known; takes the same time for every wrong token."""
+
+
+class Queries(Protocol):
+    """The query stage. Every call names who asks; another actor's query is QueryNotFound."""
+
+    def submit(self, request: QueryRequest) -> QueryStatus: ...
+
+    def status(self, query_id: str, actor: Actor, wait_s: float = 0.0) -> QueryStatus: ...
+
+    def page(self, query_id: str, actor: Actor, offset: int, max_rows: int) -> ResultPage: ...
+
+    def export(self, query_id: str, actor: Actor, wanted: ResultFormat) -> Iterator[bytes]: ...
+
+    def cancel(self, query_id: str, actor: Actor) -> None: ...
+
+
+class Intake(Protocol):
+    """Takes raw files in; see `conversion.intake.IntakeService`."""
+
+    def put(
+        self,
+        key: str,
+        chunks: Iterator[bytes],
+        expected: Checksums,
+        preconditions: Preconditions,
+    ) -> Upload: ...
+
+
+class HealthReport(Protocol):
+    """Whether the program can do its work now; `checks` says of each part "ok" or what is wrong with it."""
+
+    @property
+    def is_ready(self) -> bool: ...
+
+    @property
+    def checks(self) -> Mapping[str, str]: ...
+
+
+@dataclass(frozen=True)
+class HttpLimits:
+    """What one request may ask for."""
+
+    max_body_bytes: int = 1_000_000
+    max_sql_bytes: int = 64 << 10
+    max_upload_bytes: int = 1 << 40
+    max_page_rows: int = 10_000
+    max_page_bytes: int = 5_000_000
+    simple_wait_s: float = 25.0  # GET /query; below API Gateway's 29 seconds
+    max_uploads_at_once: int = 16
+    max_waits_at_once: int = 64
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything behind the routes. Without `intake` there is no upload, without `replay` no replay.
+
+    `count_loads` gives the number of loads by state for /metrics. `page_token_key` signs page tokens:
+    several instances that serve the same results share one.
+    """
+
+    tokens: TokenVerifier
+    queries: Queries
+    catalog: TableCatalog
+    policy: AccessPolicy
+    ledger: Ledger
+    store: ObjectStore
+    health: Callable[[], HealthReport]
+    intake: Intake | None = None
+    replay: Callable[[str], Load] | None = None
+    count_loads: Callable[[], Mapping[str, int]] = dict
+    limits: HttpLimits = field(default_factory=HttpLimits)
+    page_token_key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)

@@ -1,0 +1,55 @@
+"""A request's body as the blocking iterator that storage reads, never more than a piece of it in memory."""
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+
+import anyio.from_thread
+from fastapi import Request
+
+from medical_data_pipeline.http_api.problem import RequestProblem
+
+PIECE_BYTES = 1 << 20
+
+
+@dataclass
+class UploadStream:
+    """The body in pieces. Only the thread that stores it pulls, so a slow disk slows the sender.
+
+    A sender that leaves raises ClientDisconnect out of the iterator, and nothing is stored.
+    """
+
+    body: AsyncIterator[bytes]
+    max_bytes: int
+    size_bytes: int = 0
+
+    @classmethod
+    def of(cls, request: Request, max_bytes: int) -> "UploadStream":
+        return cls(request.stream(), max_bytes)
+
+    def pieces(self) -> Iterator[bytes]:
+        """To be read in a worker thread of the event loop.
+
+        Raises:
+            RequestProblem: the body is empty or too large.
+        """
+        while piece := anyio.from_thread.run(self._next_piece):
+            self.size_bytes += len(piece)
+            if self.size_bytes > self.max_bytes:
+                raise too_large(self.max_bytes)
+            yield piece
+        if self.size_bytes == 0:
+            raise RequestProblem(400, "EMPTY_FILE", "the file has no bytes")
+
+    async def _next_piece(self) -> bytes:
+        piece = bytearray()
+        async for chunk in self.body:
+            piece += chunk
+            if len(piece) >= PIECE_BYTES:
+                break
+        return bytes(piece)
+
+
+def too_large(max_bytes: int) -> RequestProblem:
+    return RequestProblem(
+        413, "PAYLOAD_TOO_LARGE", f"a file has at most {max_bytes} bytes", headers={"Connection": "close"}
+    )
