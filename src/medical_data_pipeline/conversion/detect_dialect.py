@@ -10,6 +10,7 @@ from medical_data_pipeline.model.dataset import Dataset
 from medical_data_pipeline.model.dialect import Dialect
 
 _DELIMITERS = (",", ";", "\t", "|", "\x1f", "^", "~", "\x01")
+_NO_DELIMITER = "\x1f"
 _MAX_RECORDS = 1000
 _MAX_PREAMBLE = 40
 _TYPED = re.compile(
@@ -66,7 +67,7 @@ def _detect_marks(text: str, declared: Dataset, encoding: str) -> Dialect:
         else ('"',)
     )
     escapes = (declared.escape,) if declared.escape is not None else ("", "\\") if '\\"' in text else ("",)
-    present = [mark for mark in _DELIMITERS if mark in text] or [","]
+    present = [mark for mark in _DELIMITERS if mark in text] or [_NO_DELIMITER]
     delimiters = (declared.delimiter,) if declared.delimiter is not None else tuple(present)
     candidates = [
         Dialect(delimiter, quote, escape, encoding)
@@ -79,7 +80,8 @@ def _detect_marks(text: str, declared: Dataset, encoding: str) -> Dialect:
         return candidates[0]
     best = max(candidates, key=lambda dialect: _score(text, dialect))
     if declared.delimiter is None and _score(text, best)[0] <= 0:
-        return replace(best, delimiter=",")
+        # One column: nothing in it may be taken for a delimiter.
+        return replace(best, delimiter=_NO_DELIMITER)
     return best
 
 

@@ -51,7 +51,8 @@ def detect_encoding(sample: bytes) -> str:
     if wide:
         return wide
     require_text(sample)
-    return "utf-8" if _is_utf8(sample) else detect_legacy(sample)
+    # Some damaged lines do not make a file of another encoding: they are set aside one by one later.
+    return "utf-8" if _is_utf8(sample) or is_mostly_utf8(sample) else detect_legacy(sample)
 
 
 def require_text(sample: bytes) -> None:

@@ -92,7 +92,7 @@ def plan_columns(
     left_out = new if dataset.contract is Contract.FREEZE else ()
     planned = tuple(
         _plan_column(
-            _Evidence(name, header, _facts(profile, name, dataset), profile.samples.get(name, ()), delimiter),
+            _evidence(name, header, profile, dataset, delimiter),
             dataset,
             known.get(name),
         )
@@ -110,21 +110,24 @@ def _require_contract(contract: Contract, new: Sequence[str], missing: Sequence[
     raise SchemaConflict("the dataset's contract is strict, and the file has " + "; ".join(parts))
 
 
-def _facts(profile: Profile, name: str, dataset: Dataset) -> ColumnFacts:
-    """Short rows count as evidence only where they are the rule; a footer must not make a column text."""
-    facts = profile.facts[name]
-    if dataset.reject_limit.is_exceeded(profile.short_rows, profile.rows):
-        return merged((facts, profile.short_facts.get(name, ColumnFacts())))
-    return facts
-
-
 @dataclass(frozen=True)
 class _Evidence:
+    """What is known of one column. `odd_facts` are of short rows, which do not decide but have to fit."""
+
     name: str
     header: str
     facts: ColumnFacts
+    odd_facts: ColumnFacts
     sample: tuple[str, ...]
     delimiter: str
+
+
+def _evidence(name: str, header: str, profile: Profile, dataset: Dataset, delimiter: str) -> _Evidence:
+    """Short rows decide only where they are the rule; a footer must not make a column text."""
+    facts, short = profile.facts[name], profile.short_facts.get(name, ColumnFacts())
+    if dataset.reject_limit.is_exceeded(profile.short_rows, profile.rows):
+        facts, short = merged((facts, short)), ColumnFacts()
+    return _Evidence(name, header, facts, short, profile.samples.get(name, ()), delimiter)
 
 
 def _plan_column(seen: _Evidence, dataset: Dataset, known: Column | None) -> PlannedColumn:
@@ -137,9 +140,9 @@ def _plan_column(seen: _Evidence, dataset: Dataset, known: Column | None) -> Pla
             declared.type != found.type or _has_rules(declared),
         )
     elif known is not None:
-        decision, is_forced = _as_table(known.type, found, seen.facts)
+        decision, is_forced = _as_table(known.type, found, seen.facts, _fits_odd_rows(found, seen))
     else:
-        decision, is_forced = _as_found(found, recognised), False
+        decision, is_forced = _as_found(found, recognised), not _fits_odd_rows(found, seen)
     tokens = dataset.null_tokens + declared.null_tokens + _tokens(decision.type, is_forced, seen.facts)
     plan = ColumnPlan(
         seen.name, seen.name, decision.type, decision.format, tuple(dict.fromkeys(tokens)), is_forced
@@ -156,13 +159,11 @@ def _recognised(seen: _Evidence, dataset: Dataset, known: Column | None) -> Reco
     return recognise(seen.header, seen.name, seen.sample, dataset.table)
 
 
-def _has_rules(declared: DeclaredColumn) -> bool:
-    return bool(
-        declared.format
-        or declared.thousands_separator
-        or declared.strip_symbols
-        or declared.decimal_separator not in ("", ".")
-    )
+def _fits_odd_rows(found: TypeDecision, seen: _Evidence) -> bool:
+    if not seen.odd_facts.cells:
+        return True
+    with_odd = decide_type(merged((seen.facts, seen.odd_facts)), seen.delimiter)
+    return (with_odd.type, with_odd.format) == (found.type, found.format)
 
 
 def _tokens(kind: ColumnType, is_forced: bool, facts: ColumnFacts) -> tuple[str, ...]:
@@ -198,10 +199,13 @@ def _as_declared(declared: DeclaredColumn, found: TypeDecision) -> TypeDecision:
     return TypeDecision(kind, "declared", layout, found.normal_form if kind == found.type else "")
 
 
-def _as_table(kind: ColumnType, found: TypeDecision, facts: ColumnFacts) -> tuple[TypeDecision, bool]:
+def _as_table(
+    kind: ColumnType, found: TypeDecision, facts: ColumnFacts, is_proven: bool
+) -> tuple[TypeDecision, bool]:
     """The table's type, widened where that is safe; forced unless the facts prove it for every cell."""
     if kind == found.type or not facts.cells:
-        return TypeDecision(kind, f"the table's type; {found.reason}", found.format, found.normal_form), False
+        reason = f"the table's type; {found.reason}"
+        return TypeDecision(kind, reason, found.format, found.normal_form), not is_proven
     if kind.kind is Kind.TEXT:
         return TypeDecision(TEXT, "the table's type"), False
     if kind.kind is Kind.DECIMAL:

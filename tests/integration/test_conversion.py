@@ -1,0 +1,283 @@
+"""Whole conversions of small and large files: late surprises, rejects, refusals, encodings, memory."""
+
+import gzip
+import random
+from dataclasses import replace
+
+import pytest
+
+from medical_data_pipeline.errors import FileRefused
+from medical_data_pipeline.model.dataset import Contract, Dataset, DeclaredColumn, RejectLimit
+from medical_data_pipeline.model.table import BIGINT, DATE, DOUBLE, TEXT, Column, Table, decimal
+from tests.conversions import Converter
+
+DATASET = Dataset(table="t")
+
+
+def table_of(*columns: Column) -> Table:
+    return Table("t", columns, "", "")
+
+
+def many_rows(count: int, last: str) -> str:
+    rows = "\n".join(f"{number},{number % 97}.{number % 10}" for number in range(count))
+    return f"id,value\n{rows}\n{last}\n"
+
+
+@pytest.mark.parametrize(
+    ("last", "column", "kind"),
+    [
+        ("007,1.5", "id", "varchar"),
+        ("7,E11.9", "value", "varchar"),
+        ("7.5,1.5", "id", "decimal(18,1)"),
+        ("N/A,1.5", "id", "bigint"),
+        ("7,1.25", "value", "double"),
+        ("12345678901234567890,1.5", "id", "decimal(38,0)"),
+    ],
+)
+def test_a_surprise_in_the_last_of_half_a_million_rows_is_noticed(
+    last: str, column: str, kind: str, convert: Converter
+) -> None:
+    converted = convert(many_rows(500_000, last))
+
+    assert converted.types[column] == kind
+    assert converted.table.num_rows == 500_001
+    assert str(converted.column(column)[0]) in ("0", "0.0")
+    wanted = last.split(",")[0 if column == "id" else 1]
+    assert wanted == "N/A" or wanted in map(str, converted.column(column))
+
+
+def test_blocks_written_by_two_threads_keep_every_row_and_its_number(convert: Converter) -> None:
+    rng = random.Random(7)
+    cells = [
+        f'"{rng.randrange(10**9)}\n""{number}"""' if number % 3 else str(number) for number in range(400_000)
+    ]
+    text = "n,text\n" + "\n".join(f"{number},{cell}" for number, cell in enumerate(cells, start=1)) + "\n"
+
+    converted = convert(text, has_lineage_columns=True)
+
+    rows = sorted(zip(converted.column("_source_row"), converted.column("n"), strict=True))
+    assert rows == [(number, number) for number in range(1, 400_001)]
+    assert len(converted.conversion.written.data_files) == 2
+
+
+def test_an_unclosed_quote_far_from_any_other_is_set_aside_alone(convert: Converter) -> None:
+    rows = [f"{number},row {number}" for number in range(1, 200_001)]
+    rows[1000] = '1001,"row 1001'
+    rows[150_000] = '150001,"quoted, fine"'
+
+    converted = convert("id,label\n" + "\n".join(rows) + "\n")
+
+    assert converted.table.num_rows == 199_999
+    assert [(row["reason"], row["_source_row"], row["line"]) for row in converted.quarantine] == [
+        ("unclosed_quote", 1001, 1002)
+    ]
+    assert converted.quarantine[0]["raw_text"] == '1001,"row 1001'
+
+
+def test_rows_with_surplus_fields_go_to_quarantine_with_line_and_text(convert: Converter) -> None:
+    converted = convert('id,note\n1,"two\nlines"\n2,b,EXTRA\n3,c,,\n')
+
+    assert converted.column("id") == [1, 3]
+    assert [(row["line"], row["_source_row"], row["raw_text"]) for row in converted.quarantine] == [
+        (4, 2, "2,b,EXTRA")
+    ]
+
+
+def test_short_rows_are_filled_unless_a_field_does_not_fit(convert: Converter) -> None:
+    converted = convert("id,name,score\n1,Ann,10\n2,Bob\nTotal: 2\n")
+
+    assert converted.table.to_pylist()[1] == {"id": 2, "name": "Bob", "score": None}
+    assert [(row["reason"], row["column_name"], row["raw_text"]) for row in converted.quarantine] == [
+        ("too_few_fields", "id", "Total: 2")
+    ]
+    assert converted.conversion.receipt.rows_filled == 1
+
+
+def test_more_bad_rows_than_the_limit_refuse_the_file_and_leave_nothing(convert: Converter) -> None:
+    rows = "\n".join("1,2,SURPLUS" if number % 3 == 0 else "1,2" for number in range(100))
+
+    with pytest.raises(FileRefused) as refusal:
+        convert(f"a,b\n{rows}\n")
+
+    assert refusal.value.reason == "TOO_MANY_BAD_ROWS"
+    assert "SURPLUS" not in str(refusal.value)
+    assert [path for path in convert.directory.rglob("*") if path.is_file()] == []
+
+
+def test_a_cell_that_contradicts_the_tables_type_is_set_aside(convert: Converter) -> None:
+    table = table_of(Column("id", BIGINT), Column("seen_on", DATE))
+
+    converted = convert("id,seen_on\n1,2024-01-31\nx,2024-02-01\n3,soon\n4,\n", table=table)
+
+    assert converted.table.to_pylist()[1] == {"id": 4, "seen_on": None}
+    assert [(row["column_name"], row["wanted"], row["raw_text"]) for row in converted.quarantine] == [
+        ("id", "bigint", "x,2024-02-01"),
+        ("seen_on", "date", "3,soon"),
+    ]
+
+
+def test_a_code_column_of_the_table_stays_text_for_a_file_of_plain_numbers(convert: Converter) -> None:
+    converted = convert("code\n250\n401\n", table=table_of(Column("code", TEXT)))
+
+    assert converted.column("code") == ["250", "401"]
+
+
+def test_a_table_of_decimals_takes_whole_numbers_and_longer_ones(convert: Converter) -> None:
+    table = table_of(Column("amount", decimal(5, 2)))
+
+    converted = convert("amount\n1\n123456.78\n", table=table)
+
+    assert [str(value) for value in converted.column("amount")] == ["1.00", "123456.78"]
+    assert converted.types["amount"] == "decimal(8,2)"
+
+
+def test_a_table_of_doubles_sets_aside_only_what_a_double_would_change(convert: Converter) -> None:
+    table = table_of(Column("value", DOUBLE))
+
+    converted = convert("value\n1\n2.50\n0.1234567890123456789\n1e999\n", table=table)
+
+    assert converted.column("value") == [1.0, 2.5]
+    assert len(converted.quarantine) == 2
+
+
+def test_a_strict_contract_refuses_another_schema(convert: Converter) -> None:
+    dataset = replace(DATASET, contract=Contract.STRICT)
+
+    with pytest.raises(FileRefused) as refusal:
+        convert("id,extra\n1,2\n", dataset, table_of(Column("id", BIGINT), Column("gone", TEXT)))
+
+    assert refusal.value.reason == "SCHEMA_CONFLICT"
+    assert "extra" in str(refusal.value) and "gone" in str(refusal.value)
+
+
+def test_a_frozen_table_takes_no_new_column_and_the_receipt_says_so(convert: Converter) -> None:
+    dataset = replace(DATASET, contract=Contract.FREEZE)
+
+    converted = convert("id,extra\n1,2\n", dataset, table_of(Column("id", BIGINT)))
+
+    assert converted.table.column_names == ["id"]
+    assert converted.conversion.receipt.left_out_columns == ("extra",)
+
+
+def test_declared_formats_types_and_null_tokens_are_obeyed(convert: Converter) -> None:
+    dataset = replace(
+        DATASET,
+        null_tokens=("-9",),
+        columns={
+            "day": DeclaredColumn(type=DATE, format="%d/%m/%Y"),
+            "price": DeclaredColumn(type=decimal(10, 2), thousands_separator=",", strip_symbols="$"),
+        },
+    )
+
+    converted = convert(
+        'day,price,n\n05/03/2024,"$1,234.50",-9\n06/03/2024,$7.00,3\n32/01/2024,$1,2\n', dataset
+    )
+
+    assert [str(value) for value in converted.column("day")] == ["2024-03-05", "2024-03-06"]
+    assert [str(value) for value in converted.column("price")] == ["1234.50", "7.00"]
+    assert converted.column("n") == [None, 3]
+    assert [row["column_name"] for row in converted.quarantine] == ["day"]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "EMPTY_FILE"),
+        (b"\n\n\n", "EMPTY_FILE"),
+        (b"%PDF-1.7 ...", "BINARY_FILE"),
+        (bytes(range(256)) * 40, "BINARY_FILE"),
+        (gzip.compress(b"a,b\n1,2\n" * 5000)[:-9], "BAD_GZIP"),
+        (gzip.compress(b"a,b\n1,2\n" * 5000) + b"tail", "BAD_GZIP"),
+    ],
+)
+def test_what_is_no_csv_file_is_refused_with_a_stable_reason(
+    content: bytes, reason: str, convert: Converter
+) -> None:
+    with pytest.raises(FileRefused) as refusal:
+        convert(content)
+
+    assert refusal.value.reason == reason
+
+
+def test_a_flipped_bit_in_a_gzip_file_never_passes(convert: Converter) -> None:
+    text = "id,value\n" + "".join(f"{number},{number * 7919 % 1000}\n" for number in range(20_000))
+    packed = bytearray(gzip.compress(text.encode()))
+    for position in range(20, len(packed), len(packed) // 40):
+        packed[position] ^= 0x10
+        with pytest.raises(FileRefused):
+            convert(bytes(packed))
+        packed[position] ^= 0x10
+
+
+def test_a_decompression_bomb_is_stopped(convert: Converter) -> None:
+    packed = gzip.compress(b"a,b\n" + b"1,2\n" * 60_000_000, compresslevel=6)
+
+    with pytest.raises(FileRefused) as refusal:
+        convert(packed)
+
+    assert refusal.value.reason == "DECOMPRESSION_LIMIT"
+
+
+def test_an_accent_first_seen_late_in_a_windows_file_is_read_right(convert: Converter) -> None:
+    text = "id,name\n" + "".join(f"{number},Ann\n" for number in range(300_000)) + "300000,Zoë\n"
+
+    converted = convert(text.encode("cp1252"))
+
+    assert converted.column("name")[-1] == "Zoë" or "Zoë" in converted.column("name")
+    assert converted.conversion.receipt.dialect["encoding"] == "cp1252"
+
+
+def test_a_damaged_row_in_a_utf8_file_is_set_aside_alone(convert: Converter) -> None:
+    rows = [f"{number},Zoë".encode() for number in range(1, 501)]
+    rows[250] = b"251,Zo\xeb"
+
+    converted = convert(b"id,name\n" + b"\n".join(rows) + b"\n")
+
+    assert converted.table.num_rows == 499
+    assert [(row["reason"], row["_source_row"]) for row in converted.quarantine] == [
+        ("invalid_encoding", 251)
+    ]
+
+
+def test_a_cell_of_five_megabytes_and_five_thousand_columns_work(convert: Converter) -> None:
+    note = "x" * 5_000_000
+    header = ",".join(f"c{index}" for index in range(5000))
+    row = ",".join(str(index) for index in range(5000))
+
+    large = convert(f'id,note\n1,"{note}"\n2,b\n')
+    wide = convert(f"{header}\n{row}\n{row}\n")
+
+    assert large.column("note") == [note, "b"]
+    assert wide.table.num_columns == 5000 and wide.column("c4999") == [4999, 4999]
+
+
+def test_a_header_alone_loads_no_row_and_is_no_error(convert: Converter) -> None:
+    converted = convert("id,name\n")
+
+    assert converted.table.num_rows == 0
+    assert converted.conversion.receipt.rows.read == 0
+
+
+def test_converting_again_makes_the_same_files(convert: Converter) -> None:
+    text = many_rows(300_000, "1,1.5")
+
+    first, second = convert(text), convert(text)
+
+    assert first.conversion.written == second.conversion.written
+    assert first.table.equals(second.table)
+
+
+def test_one_text_column_with_delimiters_in_it_stays_one_column(convert: Converter) -> None:
+    converted = convert("note\nfell, twice\nno complaint\nback pain; worse at night, since May\nfine\nok\n")
+
+    assert converted.table.num_columns == 1
+    assert converted.table.num_rows == 5
+
+
+def test_every_rejected_row_of_a_lenient_limit_is_kept(convert: Converter) -> None:
+    dataset = replace(DATASET, reject_limit=RejectLimit(1.0, 10**9))
+    rows = "\n".join("1,2,SURPLUS" if number % 2 else "1,2" for number in range(1000))
+
+    converted = convert(f"a,b\n{rows}\n", dataset)
+
+    assert (converted.table.num_rows, len(converted.quarantine)) == (500, 500)
