@@ -11,22 +11,26 @@ Rows = list[tuple[Any, ...]]
 
 
 def same_value(got: Any, expected: Any) -> bool:
-    if isinstance(expected, dict) and not (
-        isinstance(got, dict) and not any(k.startswith("__") for k in expected)
-    ):
+    is_tagged = isinstance(expected, dict) and any(key.startswith("__") for key in expected)
+    if isinstance(expected, dict) and (is_tagged or not isinstance(got, dict)):
         return _same_tagged(got, expected)
-    if isinstance(expected, dict):
-        expected = list(expected.values())
+    got, expected = (list(side.values()) if isinstance(side, dict) else side for side in (got, expected))
     if expected is None or got is None:
         return got is expected
-    if isinstance(got, dict):
-        got = list(got.values())
     if isinstance(expected, list | tuple):
-        if not isinstance(got, list | tuple):
-            return isinstance(got, str) and _same_json(got, expected)
-        if all(isinstance(item, tuple) for item in (*got, *expected)):
-            return _same_tagged(got, {"__map__": list(expected)})
-        return len(got) == len(expected) and all(map(same_value, got, expected))
+        return _same_items(got, expected)
+    return _same_scalar(got, expected)
+
+
+def _same_items(got: Any, expected: Any) -> bool:
+    if not isinstance(got, list | tuple):
+        return isinstance(got, str) and _same_json(got, expected)
+    if all(isinstance(item, tuple) for item in (*got, *expected)):
+        return _same_tagged(got, {"__map__": list(expected)})
+    return len(got) == len(expected) and all(map(same_value, got, expected))
+
+
+def _same_scalar(got: Any, expected: Any) -> bool:
     if isinstance(expected, bool) or isinstance(got, bool):
         return got is expected or (isinstance(got, str) and got == str(expected).lower())
     if isinstance(expected, float) or isinstance(got, float):
@@ -35,9 +39,9 @@ def same_value(got: Any, expected: Any) -> bool:
         return str(got) == str(expected) or _timestamp_text(got) == _timestamp_text(expected)
     if isinstance(got, Decimal) and isinstance(expected, int | Decimal):
         return got == expected
-    if isinstance(got, str) and isinstance(expected, int) and not isinstance(expected, bool):
+    if isinstance(got, str) and isinstance(expected, int):
         return got == str(expected)
-    return type(got) is type(expected) and got == expected
+    return type(got) is type(expected) and bool(got == expected)
 
 
 def _same_tagged(got: Any, expected: dict[str, Any]) -> bool:

@@ -40,9 +40,8 @@ def report(title: str, cases: Iterable[Case], checker: Checker, options: argpars
         by_group[case.group][outcome] += 1
         total[outcome] += 1
         if options.show != "none" and outcome.value.endswith(options.show):
-            print(
-                f"[{case.group}] {case.kind} {' '.join(case.sql.split())}\n    expected {case.expected!r}\n    got {detail[:300]}"
-            )
+            sql = " ".join(case.sql.split())
+            print(f"[{case.group}] {case.kind} {sql}\n    expected {case.expected!r}\n    got {detail[:300]}")
     lines = [f"{title}:", *_lines(by_function)]
     if options.by_group:
         lines += ["  by group:", *_lines(by_group)]

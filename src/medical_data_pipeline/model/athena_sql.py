@@ -9,11 +9,11 @@ import logging
 
 from sqlglot import exp
 from sqlglot.dialects.trino import Trino
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 TRINO = Trino()
 # A subscript stays as written; with an offset sqlglot counts some from 0 and some from 1.
-TRINO.INDEX_OFFSET = 0  # type: ignore[misc]
+TRINO.INDEX_OFFSET = 0
 # A VAR before a parenthesis may be an alias too (`t(a, b)`), so the mark is taken off identifiers again.
 CALL_MARK = "call$"
 PARAMETER_MARK = "parameter$"

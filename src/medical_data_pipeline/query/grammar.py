@@ -1,10 +1,10 @@
-"""The text of a query before it is a tree: size, one statement, which kind, and no syntax that Athena lacks."""
+"""The text of a query before it is a tree: its size, one statement, its kind, no syntax Athena lacks."""
 
 import re
 from itertools import pairwise
 
 from sqlglot.errors import TokenError
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from medical_data_pipeline.errors import QueryRejected
 from medical_data_pipeline.model.athena_sql import tokenize

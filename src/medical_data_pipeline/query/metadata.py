@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from medical_data_pipeline.errors import QueryRejected
 from medical_data_pipeline.query.tables import CATALOG, INFORMATION_SCHEMA, Find, Permitted

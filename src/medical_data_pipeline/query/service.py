@@ -21,7 +21,7 @@ MAX_PAGE_ROWS = 10_000
 
 @dataclass(frozen=True)
 class QueryService:
-    """Runs queries on one engine. `new_id` makes ids that cannot be guessed; `token_key` signs page tokens."""
+    """Runs queries on one engine. `new_id` makes ids nobody can guess; `token_key` signs page tokens."""
 
     catalog: TableCatalog
     engine: QueryEngine

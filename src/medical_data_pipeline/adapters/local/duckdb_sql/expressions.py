@@ -60,7 +60,7 @@ def _typed_literal(context: Context, node: exp.Introducer, scope: Scope) -> Type
         return literal
     if kind == "JSON":
         return Typed(build.cast(build.call("py_json_parse", build.text(written)), "JSON"), t.JSON)
-    to = t.from_node(parse(f"SELECT CAST(1 AS {kind})").selects[0].args["to"])
+    to = t.from_node(parse(f"SELECT CAST(1 AS {kind})").expressions[0].args["to"])
     if to.name == "varchar":
         return literals.text_literal(written)
     return cast(literals.text_literal(written), to)
@@ -263,7 +263,8 @@ def _parameter(context: Context, node: exp.Placeholder, scope: Scope) -> Typed:
 
 
 def _concat(context: Context, node: exp.DPipe, scope: Scope) -> Typed:
-    sides, tree = [], node
+    sides: list[exp.Expr] = []
+    tree: exp.Expr = node
     while isinstance(tree, exp.DPipe):
         sides.append(tree.expression)
         tree = tree.this
@@ -274,7 +275,8 @@ def _concat(context: Context, node: exp.DPipe, scope: Scope) -> Typed:
 
 
 def _combine(context: Context, node: exp.Binary, scope: Scope) -> Typed:
-    sides, tree = [], node
+    sides: list[tuple[str, exp.Expr]] = []
+    tree: exp.Expr = node
     while type(tree) in arithmetic.OPERATORS:
         sides.append((arithmetic.OPERATORS[type(tree)], tree.expression))
         tree = tree.this

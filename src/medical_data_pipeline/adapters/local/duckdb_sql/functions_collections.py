@@ -34,8 +34,10 @@ declare(
         ("map_concat", "map(K, V), map(K, V)* -> map(K, V)", "t_map_concat"),
     ]
 )
-_MATCHING = ("array_distinct", "array_intersect", "array_union", "array_except", "array_remove", "arrays_overlap",
-             "array_histogram", "contains")  # fmt: skip
+_MATCHING = (
+    *("array_distinct", "array_intersect", "array_union", "array_except", "array_remove"),
+    *("arrays_overlap", "array_histogram", "contains"),
+)
 
 
 def _checked(name: str, inner: Builder) -> Builder:

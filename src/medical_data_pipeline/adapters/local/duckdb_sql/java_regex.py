@@ -8,8 +8,15 @@ from medical_data_pipeline.errors import QueryRejected
 # What Python writes otherwise or has not; a pattern with these is refused by name.
 _NOT_PYTHON = re.compile(r"\\[pPhHRXQEzGkKN]|&&|\(\?[<]?[a-zA-Z]*\{|\[\[:")
 _RE2_SAFE = re.compile(
-    r"(?:[\w \-,;:=/@#%!<>\"'~`]|\[\^?(?:[\w \-]|\\[d])+\]|\\[.()\[\]{}*+?|^$\\/-]|\\d|[+*?](?![+*?])|\{\d{1,2}(?:,\d{1,2})?\}(?![+*?])|\^|\||\((?!\?)|\))*",
-    re.ASCII,
+    r"""(?:
+        [\w\ \-,;:=/@\#%!<>"'~`]                     # plain characters
+      | \[\^?(?:[\w\ \-]|\\d)+\]                     # a class of plain characters
+      | \\[.()\[\]{}*+?|^$\\/\-d]                    # an escape
+      | [+*?](?![+*?])                               # a greedy quantifier
+      | \{\d{1,2}(?:,\d{1,2})?\}(?![+*?])
+      | \^ | \| | \((?!\?) | \)
+    )*""",
+    re.ASCII | re.VERBOSE,
 )
 
 

@@ -133,7 +133,7 @@ def parse_timestamp(written: str) -> tuple[datetime, int, str | None]:
     fraction = fraction or ""
     t.timestamp(len(fraction))
     try:
-        moment = datetime(
+        moment = datetime(  # noqa: DTZ001 - local time; its zone is told beside it
             *(int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0)),
             int(fraction.ljust(6, "0")),
         )

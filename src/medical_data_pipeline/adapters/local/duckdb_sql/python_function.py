@@ -3,9 +3,10 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 Body = Callable[..., Any]
+Written = TypeVar("Written", bound=Body)
 TABLE: dict[str, "Function"] = {}
 MAX_TEXT = 1_000_000
 
@@ -38,12 +39,12 @@ class Function:
                 return lambda a, b, c, d: None if None in (a, b, c, d) else body(a, b, c, d)
 
 
-def register(name: str, signature: str) -> Callable[[Body], Body]:
+def register(name: str, signature: str) -> Callable[[Written], Written]:
     """Put the function into the table as `py_<name>`; `signature` is like `VARCHAR, BIGINT -> VARCHAR`."""
     left, _, result = signature.partition("->")
     parameters = tuple(part.strip() for part in re.split(r",(?![^(]*\))", left))
 
-    def decorate(body: Body) -> Body:
+    def decorate(body: Written) -> Written:
         TABLE[name] = Function(parameters, result.strip(), body)
         return body
 

@@ -152,9 +152,11 @@ def _set_operation(context: Context, node: exp.Expr, scope: Scope) -> BoundQuery
         for kind in types:
             comparisons.require_comparable(kind)
     sides = [_as_types(context, side, types) for side in (left, right)]
-    bound = BoundQuery(type(node)(this=sides[0], expression=sides[1], distinct=not is_all), left.names, types)
-    tree = _selected(context, bound)
-    return _ordered(context, node, scope, replace(bound, tree=tree))
+    made = type(node)(this=sides[0], expression=sides[1], distinct=not is_all)
+    if not isinstance(made, exp.Query):
+        raise unsupported("this set operation")
+    tree = _selected(context, BoundQuery(made, left.names, types))
+    return _ordered(context, node, scope, BoundQuery(tree, left.names, types))
 
 
 def _with_precedence(node: exp.Expr) -> exp.Expr:
@@ -322,7 +324,7 @@ def _table_star(context: Context, item: exp.Column, scope: Scope) -> list[tuple[
             return [(field.name, field.value) for field in found[0].fields]
         level = level.outer
     parts = [part.name for part in item.parts[:-1]]
-    value = names.resolve(exp.column(*reversed(parts)), scope)  # type: ignore[arg-type]
+    value = names.resolve(exp.column(*reversed(parts)), scope)
     return _row_fields(value, ())
 
 

@@ -68,8 +68,9 @@ def _join(
     relations = (*left.relations, *right.relations)
     using = join.args.get("using")
     if using:
-        condition, merged = _using(left, right, [item.name.lower() for item in using], side)
+        matched, merged = _using(left, right, [item.name.lower() for item in using], side)
         kept = tuple(field for field in left.merged if field.name not in {m.name for m in merged})
+        condition: exp.Expr | None = matched
         both = Source(left.tree, relations, (*merged, *kept))
     else:
         both = Source(left.tree, relations, left.merged)
@@ -155,7 +156,8 @@ def _nested(context: Context, node: exp.Subquery, scope: Scope) -> Source:
     source, trees = _joined(context, table, joins, scope)
     select = exp.Select(from_=exp.From(this=source.tree), joins=trees)
     alias = context.fresh("j")
-    renamed, columns = [], []
+    renamed: list[Relation] = []
+    columns: list[exp.Expr] = []
     for relation in source.relations:
         fields = []
         for field in relation.fields:

@@ -1,13 +1,11 @@
 """A DuckDB connection made to behave as Trino: its settings, macros and functions."""
 
-from collections.abc import Callable
 from importlib.resources import files
-from typing import Any
 
 import duckdb
 
 from medical_data_pipeline.adapters.local.duckdb_sql import udfs
-from medical_data_pipeline.adapters.local.duckdb_sql.udfs import Function
+from medical_data_pipeline.adapters.local.duckdb_sql.python_function import Body, Function
 
 _SETTINGS = (
     "SET TimeZone = 'UTC'",
@@ -33,7 +31,7 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
 def _register(connection: duckdb.DuckDBPyConnection, name: str, function: Function) -> None:
     result = "VARCHAR" if function.is_float else function.result
     body = function.null_safe()
-    connection.create_function(
+    connection.create_function(  # type: ignore[call-overload]
         ("text_" if function.is_float else "py_") + name,
         _as_text(body) if function.is_float else body,
         [connection.type(kind) for kind in function.parameters],
@@ -43,19 +41,19 @@ def _register(connection: duckdb.DuckDBPyConnection, name: str, function: Functi
     )
     if function.is_float:
         names = ", ".join("abcd"[: len(function.parameters)])
-        connection.execute(
-            f"CREATE OR REPLACE TEMP MACRO py_{name}({names}) AS CAST(text_{name}({names}) AS {function.result})"
-        )
+        macro = f"py_{name}({names}) AS CAST(text_{name}({names}) AS {function.result})"
+        connection.execute(f"CREATE OR REPLACE TEMP MACRO {macro}")
 
 
-def _as_text(body: Callable[..., Any]) -> Callable[..., Any]:
+def _as_text(body: Body) -> Body:
     def as_text(value: float | None) -> str | None:
         return None if value is None else repr(value)
 
     # DuckDB counts a function's parameters, so each number of them is written out.
-    return {
+    by_count: dict[int, Body] = {
         1: lambda a: as_text(body(a)),
         2: lambda a, b: as_text(body(a, b)),
         3: lambda a, b, c: as_text(body(a, b, c)),
         4: lambda a, b, c, d: as_text(body(a, b, c, d)),
-    }[body.__code__.co_argcount]
+    }
+    return by_count[body.__code__.co_argcount]

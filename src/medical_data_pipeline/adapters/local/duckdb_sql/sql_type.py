@@ -15,7 +15,7 @@ class SqlType:
     """One Trino type. `numbers` are its length, precision or digits, `items` its element types.
 
     `names` are a row's field names ("" for a field without one). `zone` is the zone that every value of a
-    timestamp with time zone has; DuckDB stores the instant only, so a zone is known when translating or never.
+    timestamp with time zone has: DuckDB stores the instant only, so it is known when translating or never.
     """
 
     name: str
@@ -182,6 +182,10 @@ def from_node(node: exp.Expr) -> SqlType:
     simple = _SIMPLE.get(kind)
     if simple is not None and not numbers:
         return simple
+    return _with_numbers(kind, numbers)
+
+
+def _with_numbers(kind: str, numbers: tuple[int, ...]) -> SqlType:
     match kind, numbers:
         case "VARCHAR", (length,):
             return varchar(length)

@@ -1,7 +1,7 @@
 """Dates read by a pattern, ISO 8601 forms, durations."""
 
 import re
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 
@@ -31,25 +31,60 @@ def _names(names: list[str]) -> str:
 
 # What each field reads: its name here, and the pattern of its text.
 _MYSQL = {
-    "a": ("weekday", _names(_DAYS)), "b": ("name", _names(_MONTHS)), "c": ("month", r"\d{1,2}"),
-    "d": ("day", r"\d{1,2}"), "e": ("day", r"\d{1,2}"), "f": ("fraction", r"\d{1,6}"), "H": ("hour", r"\d{1,2}"),
-    "h": ("hour12", r"\d{1,2}"), "I": ("hour12", r"\d{1,2}"), "i": ("minute", r"\d{1,2}"),
-    "j": ("ordinal", r"\d{1,3}"), "k": ("hour", r"\d{1,2}"), "l": ("hour12", r"\d{1,2}"),
-    "M": ("name", _names(_MONTHS)), "m": ("month", r"\d{1,2}"), "p": ("half", "am|pm"), "S": ("second", r"\d{1,2}"),
-    "s": ("second", r"\d{1,2}"), "W": ("weekday", _names(_DAYS)), "Y": ("year", r"[+-]?\d{1,4}"), "y": ("short", r"\d{2}"),
-}  # fmt: skip
+    "a": ("weekday", _names(_DAYS)),
+    "b": ("name", _names(_MONTHS)),
+    "c": ("month", r"\d{1,2}"),
+    "d": ("day", r"\d{1,2}"),
+    "e": ("day", r"\d{1,2}"),
+    "f": ("fraction", r"\d{1,6}"),
+    "H": ("hour", r"\d{1,2}"),
+    "h": ("hour12", r"\d{1,2}"),
+    "I": ("hour12", r"\d{1,2}"),
+    "i": ("minute", r"\d{1,2}"),
+    "j": ("ordinal", r"\d{1,3}"),
+    "k": ("hour", r"\d{1,2}"),
+    "l": ("hour12", r"\d{1,2}"),
+    "M": ("name", _names(_MONTHS)),
+    "m": ("month", r"\d{1,2}"),
+    "p": ("half", "am|pm"),
+    "S": ("second", r"\d{1,2}"),
+    "s": ("second", r"\d{1,2}"),
+    "W": ("weekday", _names(_DAYS)),
+    "Y": ("year", r"[+-]?\d{1,4}"),
+    "y": ("short", r"\d{2}"),
+}
 _COMPOUND = {"T": "%H:%i:%S", "r": "%I:%i:%S %p"}
 _JODA = {
-    "yyyy": ("year", r"-?\d{1,9}"), "y": ("year", r"-?\d{1,9}"), "YYYY": ("year", r"\d{1,9}"), "yy": ("short", r"\d{2}"),
-    "MMMM": ("name", _names(_MONTHS)), "MMM": ("name", _names(_MONTHS)), "MM": ("month", r"\d{1,2}"),
-    "M": ("month", r"\d{1,2}"), "dd": ("day", r"\d{1,2}"), "d": ("day", r"\d{1,2}"), "DDD": ("ordinal", r"\d{1,3}"),
-    "D": ("ordinal", r"\d{1,3}"), "HH": ("hour", r"\d{1,2}"), "H": ("hour", r"\d{1,2}"), "hh": ("hour12", r"\d{1,2}"),
-    "h": ("hour12", r"\d{1,2}"), "mm": ("minute", r"\d{1,2}"), "m": ("minute", r"\d{1,2}"), "ss": ("second", r"\d{1,2}"),
-    "s": ("second", r"\d{1,2}"), "S": ("fraction", r"\d{1}"), "SS": ("fraction", r"\d{1,2}"),
-    "SSS": ("fraction", r"\d{1,3}"), "SSSSSS": ("fraction", r"\d{1,6}"), "a": ("half", "am|pm"),
-    "EEEE": ("weekday", _names(_DAYS)), "EEE": ("weekday", _names(_DAYS)), "EE": ("weekday", _names(_DAYS)),
+    "yyyy": ("year", r"-?\d{1,9}"),
+    "y": ("year", r"-?\d{1,9}"),
+    "YYYY": ("year", r"\d{1,9}"),
+    "yy": ("short", r"\d{2}"),
+    "MMMM": ("name", _names(_MONTHS)),
+    "MMM": ("name", _names(_MONTHS)),
+    "MM": ("month", r"\d{1,2}"),
+    "M": ("month", r"\d{1,2}"),
+    "dd": ("day", r"\d{1,2}"),
+    "d": ("day", r"\d{1,2}"),
+    "DDD": ("ordinal", r"\d{1,3}"),
+    "D": ("ordinal", r"\d{1,3}"),
+    "HH": ("hour", r"\d{1,2}"),
+    "H": ("hour", r"\d{1,2}"),
+    "hh": ("hour12", r"\d{1,2}"),
+    "h": ("hour12", r"\d{1,2}"),
+    "mm": ("minute", r"\d{1,2}"),
+    "m": ("minute", r"\d{1,2}"),
+    "ss": ("second", r"\d{1,2}"),
+    "s": ("second", r"\d{1,2}"),
+    "S": ("fraction", r"\d{1}"),
+    "SS": ("fraction", r"\d{1,2}"),
+    "SSS": ("fraction", r"\d{1,3}"),
+    "SSSSSS": ("fraction", r"\d{1,6}"),
+    "a": ("half", "am|pm"),
+    "EEEE": ("weekday", _names(_DAYS)),
+    "EEE": ("weekday", _names(_DAYS)),
+    "EE": ("weekday", _names(_DAYS)),
     "E": ("weekday", _names(_DAYS)),
-}  # fmt: skip
+}
 
 
 @lru_cache(maxsize=128)
@@ -101,19 +136,15 @@ def _read(text: str, reader: tuple["re.Pattern[str]", tuple[str, ...]]) -> datet
         if not 1 <= int(got["hour12"]) <= 12:
             raise ValueError("hour is out of range")
         hour = int(got["hour12"]) % 12 + (12 if got.get("half", "am").lower() == "pm" else 0)
-    micros = int(got.get("fraction", "0").ljust(6, "0"))
-    if "ordinal" in got:
-        start = datetime(year, 1, 1, hour, int(got.get("minute", 0)), int(got.get("second", 0)), micros)  # noqa: DTZ001
-        return start + timedelta(days=int(got["ordinal"]) - 1)
-    return datetime(
-        year,
-        month,
-        int(got.get("day", 1)),
+    clock = time(
         hour,
         int(got.get("minute", 0)),
         int(got.get("second", 0)),
-        micros,
-    )  # noqa: DTZ001
+        int(got.get("fraction", "0").ljust(6, "0")),
+    )
+    if "ordinal" in got:
+        return datetime.combine(date(year, 1, 1) + timedelta(days=int(got["ordinal"]) - 1), clock)
+    return datetime.combine(date(year, month, int(got.get("day", 1))), clock)
 
 
 def _milliseconds(moment: datetime) -> datetime:

@@ -3,6 +3,7 @@
 import math
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal
 from itertools import combinations as chosen
+from itertools import pairwise
 from statistics import NormalDist
 
 from medical_data_pipeline.adapters.local.duckdb_sql.python_function import register
@@ -138,7 +139,7 @@ def width_bucket_of(value: float, bins: list[float | None]) -> int:
     edges = [edge for edge in bins if edge is not None and math.isfinite(edge)]
     if not bins or len(edges) != len(bins) or math.isnan(value):
         raise ValueError("bins are out of range")
-    if any(a >= b for a, b in zip(edges, edges[1:], strict=False)):
+    if any(a >= b for a, b in pairwise(edges)):
         raise ValueError("bin values are not sorted in ascending order")
     return sum(1 for edge in edges if value >= edge)
 

@@ -191,7 +191,7 @@ def human_readable_seconds(value: float) -> str:
     if value != value or abs(value) == float("inf"):
         raise ValueError("invalid argument")
     seconds = int(Decimal(repr(abs(value))).quantize(Decimal(1), ROUND_HALF_UP))
-    parts = []
+    parts: list[str] = []
     for unit, size in (("week", 604_800), ("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1)):
         count, seconds = divmod(seconds, size)
         if count or (unit == "second" and not parts):

@@ -40,27 +40,21 @@ def is_aggregate(node: exp.Expr) -> bool:
 
 def bind_aggregate(context: Context, node: exp.Expr, scope: Scope) -> Typed:
     """Raises: QueryRejected: not here, or not with these arguments."""
-    over = ignore_nulls = condition = within = None
+    parts: dict[type[exp.Expr], exp.Expr] = {}
     while isinstance(node, _WRAPPERS):
-        match node:
-            case exp.Window():
-                over = node
-            case exp.Filter():
-                condition = node.expression.this
-            case exp.WithinGroup():
-                within = node.expression
-            case exp.IgnoreNulls():
-                ignore_nulls = True
+        parts[type(node)] = node
         node = node.this
+    over, condition, within = (parts.get(kind) for kind in (exp.Window, exp.Filter, exp.WithinGroup))
+    ignore_nulls = exp.IgnoreNulls in parts
     name = node.name.lower()
-    if (over is None and not scope.allows_aggregates) or (over is not None and not scope.allows_windows):
+    if not (scope.allows_aggregates if over is None else scope.allows_windows):
         raise type_error(f"function {name} is not allowed here")
     inner = replace(
         scope, allows_aggregates=over is not None and scope.allows_aggregates, allows_windows=False
     )
     finishers: list[Callable[[exp.Expr], exp.Expr]] = []
     if condition is not None:
-        where = boolean(context.bind(condition, inner), "FILTER")
+        where = boolean(context.bind(condition.expression.this, inner), "FILTER")
         finishers.append(lambda tree: exp.Filter(this=tree, expression=exp.Where(this=where.copy())))
     if over is not None:
         window = _Window(context, scope, inner, over)
@@ -74,10 +68,12 @@ def bind_aggregate(context: Context, node: exp.Expr, scope: Scope) -> Typed:
     if name in WINDOW_FUNCTIONS:
         if over is None:
             raise type_error(f"function {name} needs OVER")
-        return _window_function(context, node, inner, finish, bool(ignore_nulls))
+        return _window_function(context, node, inner, finish, ignore_nulls)
     if ignore_nulls:
         raise unsupported("IGNORE NULLS of an aggregate")
-    return _aggregate(context, node, inner, finish, within, over is not None)
+    return _aggregate(
+        context, node, inner, finish, within.expression if within is not None else None, over is not None
+    )
 
 
 def _aggregate(  # noqa: PLR0913 - the parts of one call
@@ -164,7 +160,7 @@ def _window_function(
 class _Window:
     """An OVER clause, translated once and put around each DuckDB aggregate of the call."""
 
-    def __init__(self, context: Context, scope: Scope, inner: Scope, over: exp.Window) -> None:
+    def __init__(self, context: Context, scope: Scope, inner: Scope, over: exp.Expr) -> None:
         named = over.args.get("alias")
         if named is not None:
             found = scope.windows.get(named.name.lower())
