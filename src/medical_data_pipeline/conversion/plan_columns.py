@@ -135,10 +135,7 @@ def _plan_column(seen: _Evidence, dataset: Dataset, known: Column | None) -> Pla
     recognised = _recognised(seen, dataset, known)
     found = decide_type(seen.facts, seen.delimiter)
     if declared.type is not None and (known is None or known.type == declared.type):
-        decision, is_forced = (
-            _as_declared(declared, found),
-            declared.type != found.type or _has_rules(declared),
-        )
+        decision, is_forced = _as_declared(declared, found), True
     elif known is not None:
         decision, is_forced = _as_table(known.type, found, seen.facts, _fits_odd_rows(found, seen))
     else:
