@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 OWN = Path(__file__).parents[1] / "data" / "sql"
+_STATEMENT = re.compile(r"(SELECT|VALUES|WITH) ")
 _CALL = re.compile(r"\b([a-z_][a-z_0-9]*)\s*\(")
 
 
@@ -28,12 +29,13 @@ class Case:
 
 
 def own_cases() -> Iterator[Case]:
-    """Ours, as [sql, value] or [sql, value, kind] lines; a file is named by what it is about."""
+    """Ours, as [statement or expression, value] or […, value, kind] lines, a file for each subject."""
     for path in sorted(OWN.glob("*.jsonl")):
         if path.name == "attacks.jsonl":
             continue
         for line in path.read_text("utf-8").strip().split("\n"):
             sql, expected, *kind = json.loads(line)
+            sql = sql if _STATEMENT.match(sql) else f"SELECT {sql}"
             yield Case(sql, kind[0] if kind else "value", expected, path.stem)
 
 

@@ -29,20 +29,7 @@ SPECIAL_FORMS = frozenset(
 )
 # Functions whose names are keywords to sqlglot.
 KEYWORD_FUNCTIONS = frozenset(
-    (
-        "replace",
-        "filter",
-        "date",
-        "truncate",
-        "format",
-        "reverse",
-        "log",
-        "all",
-        "row",
-        "insert",
-        "left",
-        "right",
-    )
+    ("replace", "filter", "date", "truncate", "format", "all", "left", "right", "sequence", "apply", "insert")
 )
 LITERAL_TYPES = frozenset(
     (

@@ -144,7 +144,9 @@ def _bool(a: Aggregate) -> Typed:
 @_aggregate("count_if")
 def _count_if(a: Aggregate) -> Typed:
     a.require_count(1)
-    return Typed(build.cast(a.of("count_if", boolean(a.arguments[0], a.name)), t.BIGINT), t.BIGINT)
+    # DuckDB's count_if of no rows is null.
+    counted = build.call("coalesce", a.of("count_if", boolean(a.arguments[0], a.name)), build.number(0))
+    return Typed(build.cast(counted, t.BIGINT), t.BIGINT)
 
 
 @_aggregate("array_agg")

@@ -94,7 +94,7 @@ def json_value(context: Context, node: exp.JSONValue, scope: Scope) -> Typed:
         raise unsupported("JSON_VALUE with ON EMPTY or ON ERROR")
     found = _sql_json(context, node, scope, "py_json_value")
     returning = node.args.get("returning")
-    if returning is None:
+    if not isinstance(returning, exp.Expr):
         return Typed(found, t.VARCHAR)
     kind = t.from_node(returning if isinstance(returning, exp.DataType) else returning.this)
     return Typed(build.call("TRY", cast(Typed(found, t.VARCHAR), kind).tree), kind)
