@@ -9,6 +9,7 @@ import logging
 
 from sqlglot import exp
 from sqlglot.dialects.trino import Trino
+from sqlglot.errors import ErrorLevel
 from sqlglot.tokenizer_core import Token, TokenType
 
 TRINO = Trino()
@@ -76,8 +77,12 @@ def parse(sql: str) -> exp.Expr:
 
 
 def render(tree: exp.Expr) -> str:
-    """Athena's text of the tree, without comments."""
-    return TRINO.generate(tree, comments=False, normalize_functions=False)
+    """Athena's text of the tree, without comments.
+
+    Raises:
+        sqlglot.errors.UnsupportedError: a part of the tree has no text.
+    """
+    return TRINO.generate(tree, comments=False, normalize_functions=False, unsupported_level=ErrorLevel.RAISE)
 
 
 def _marked(tokens: list[Token]) -> list[Token]:

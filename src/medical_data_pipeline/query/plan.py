@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import cache
 
 from sqlglot import exp
+from sqlglot.errors import SqlglotError
 
 from medical_data_pipeline.errors import QueryRejected, TableNotFound
 from medical_data_pipeline.model.athena_sql import render, tokenize
@@ -49,9 +50,12 @@ class Planner:
         rewriter.rewrite(tree)
         names = SelectList(rewriter.columns).finished(tree)
         tables = tuple(rewriter.found.values())
-        order = _parameter_order(tree)
-        parameters = tuple(request.parameters[position] for position in order)
-        return EngineStatement(render(tree), tables, names, parameters)
+        try:
+            order = _parameter_order(tree)
+            sql = render(tree)
+        except (SqlglotError, RecursionError):
+            raise QueryRejected("SQL_UNSUPPORTED", "a part of the statement is not supported") from None
+        return EngineStatement(sql, tables, names, tuple(request.parameters[position] for position in order))
 
     def _find(self, actor: Actor) -> Find:
         @cache

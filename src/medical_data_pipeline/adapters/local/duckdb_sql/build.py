@@ -2,6 +2,7 @@
 
 from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
+from sqlglot.errors import ErrorLevel
 
 from medical_data_pipeline.adapters.local.duckdb_sql.sql_type import SqlType, duckdb_type
 
@@ -10,7 +11,10 @@ NULL = exp.Null
 
 
 def render(tree: exp.Expr) -> str:
-    return DUCKDB.generate(tree, comments=False, normalize_functions=False)
+    """Raises: sqlglot.errors.UnsupportedError: sqlglot would have left a part out."""
+    return DUCKDB.generate(
+        tree, comments=False, normalize_functions=False, unsupported_level=ErrorLevel.RAISE
+    )
 
 
 def call(name: str, *arguments: exp.Expr) -> exp.Expr:

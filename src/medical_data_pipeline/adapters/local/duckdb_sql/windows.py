@@ -153,7 +153,8 @@ def _window_function(
     if len(values) > 2:
         trees.append(coerce(values[2], kind, name).tree)
     if ignore_nulls:
-        trees[-1] = exp.IgnoreNulls(this=trees[-1])
+        # sqlglot drops IGNORE NULLS of a function that it does not know; DuckDB has it inside the call.
+        trees[-1] = exp.Introducer(this=trees[-1], expression=exp.Var(this="IGNORE NULLS"))
     return Typed(finish(build.call(name, *trees)), kind)
 
 
