@@ -124,6 +124,8 @@ def _require_node(node: exp.Expr) -> None:
         raise QueryRejected("SQL_UNSUPPORTED", "GROUP BY ALL and GROUP BY DISTINCT are not supported")
     if isinstance(node, exp.Select | exp.Subquery) and isinstance(node.args.get("limit"), exp.Limit):
         _require_limit(node.args["limit"].expression)
+    if isinstance(node, exp.Select) and not node.expressions:
+        raise QueryRejected("SQL_SYNTAX", "a SELECT needs a column")
     if isinstance(node, exp.Anonymous):
         _require_function(node)
 
