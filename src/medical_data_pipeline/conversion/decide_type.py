@@ -110,7 +110,8 @@ def _decide_fraction(forms: Mapping[Form, int], facts: ColumnFacts, mark: str) -
     normal = f"{scale} digits after the point" if len(fractions) < len(forms) else ""
     if mark == ",":
         normal = (normal + ", " if normal else "") + "a point for the comma"
-    if len(scales) == 1 and digits + scale <= MAX_DECIMAL_DIGITS and not has_negative_zero:
+    # One digit is how measurements look, and the next file may have two: a double takes both.
+    if len(scales) == 1 and (scale > 1 or facts.inexact_doubles) and digits + scale <= MAX_DECIMAL_DIGITS and not has_negative_zero:
         reason = f"every fraction has {scale} digits"
         return TypeDecision(_roomy_decimal(digits, scale), reason, layout, normal)
     # 250.00 beside 401.1 is a code, or a measurement whose digits mean something: padding would change it.

@@ -48,7 +48,8 @@ _BOOLEAN_STYLE = {word: style for style, words in BOOLEAN_WORDS.items() for word
 class Form:
     """One form. Which fields mean something depends on `kind`.
 
-    Numbers: `digits` before the point and `scale` after it; `mark` is the decimal mark. Moments: `mark` parts the date, `order` is
+    Numbers: `digits` before the point and `scale` after it; `mark` is the decimal mark.
+    Moments: `mark` parts the date, `order` is
     "ymd", "dmy/mdy" (the shape cannot tell) or "mon" (a month's name); `has_time`, `has_meridiem`, `zone`
     ("", "Z" or "offset"), and `scale` the digits of a second's fraction. Booleans: `mark` is the style.
     """

@@ -65,6 +65,23 @@ def replay_version(version: str) -> str:
 
 
 def load_id(ref: ObjectRef, version: str) -> str:
-    """The id of the load of one content of one key: 32 hex digits, computed and never drawn."""
-    identity = "\x00".join((ref.bucket, ref.key, version))
-    return hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    """The id of the load of one content of one key: 32 hex digits, computed and never drawn.
+
+    Its first half is the same for all contents of the key (`source_mark`), so that loads of the same file
+    know each other by their ids alone.
+    """
+    return source_mark(ref) + _digest(ref.bucket, ref.key, version)
+
+
+def source_mark(ref: ObjectRef) -> str:
+    return _digest(ref.bucket, ref.key)
+
+
+def mark_of_load(load: str) -> str:
+    """The source mark in a load's id."""
+    return load[:16]
+
+
+def _digest(*parts: str) -> str:
+    identity = "\x00".join(parts)
+    return hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -55,7 +55,7 @@ def _merged_type(name: str, known: ColumnType, new: ColumnType) -> ColumnType:
 
 
 def _merged_meaning(known: Meaning, new: Meaning) -> Meaning:
-    """A column once known to identify people stays so; what nobody recognised before may be recognised now."""
+    """A column once known to identify people stays so; what nobody recognised yet may be recognised now."""
     if known.phi is PhiClass.NONE and new.phi is not PhiClass.NONE:
         return new
     if known == Meaning() or (known.phi is new.phi and not known.tag and new.tag):

@@ -113,6 +113,8 @@ class PartWriter:
             column_encoding=self._encodings,
             store_decimal_as_integer=True,
             write_statistics=True,
+            # Arrow's own types (dictionaries) are nobody else's business.
+            store_schema=False,
         )
         return self._writer
 

@@ -1,0 +1,245 @@
+"""The ledger in one SQLite file: durable at every return, shared by threads and processes."""
+
+import dataclasses
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import cmp_to_key
+from pathlib import Path
+from typing import TypeVar
+
+from medical_data_pipeline.adapters.local.sqlite_group_commit import GroupCommit
+from medical_data_pipeline.adapters.local.sqlite_schema import (
+    BUSY_TIMEOUT_S,
+    migrate,
+    transaction,
+    translated_sqlite_errors,
+)
+from medical_data_pipeline.errors import LoadNotFound
+from medical_data_pipeline.model.arrival import Arrival, decide_arrival
+from medical_data_pipeline.model.load import FINAL_STATES, Load, LoadState, RowCounts
+from medical_data_pipeline.model.objects import ObjectRef, is_older
+from medical_data_pipeline.ports import Ledger, LoadFilter, Step
+
+Found = TypeVar("Found")
+
+COLUMNS = (
+    "load_id, table_name, bucket, key, version, sequencer, size_bytes, state, received_at, updated_at, "
+    "rows_read, rows_loaded, rows_quarantined, reason, detail, attempts"
+)
+# The column names are the constant above; every value is a parameter.
+SELECT = f"SELECT {COLUMNS} FROM loads"  # noqa: S608
+INSERT = f"INSERT INTO loads ({COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"  # noqa: S608
+FINAL = "('" + "','".join(sorted(state.value for state in FINAL_STATES)) + "')"
+SUPERSEDE = f"UPDATE loads SET state = ?, updated_at = ? WHERE load_id = ? AND state NOT IN {FINAL}"  # noqa: S608
+ADVANCE = (
+    "UPDATE loads SET state = :state, updated_at = :now, reason = :reason, detail = :detail, "  # noqa: S608
+    "attempts = attempts + (:state = 'received'), rows_read = coalesce(:read, rows_read), "
+    "rows_loaded = coalesce(:loaded, rows_loaded), rows_quarantined = coalesce(:quarantined, rows_quarantined) "
+    f"WHERE load_id = :load_id AND state NOT IN {FINAL}"
+)
+
+
+class SqliteLedger(Ledger):
+    """Writers share transactions (`GroupCommit`); readers have a connection of their own and never wait."""
+
+    def __init__(self, file: Path) -> None:
+        with translated_sqlite_errors():
+            self._writer = _connected(file, "FULL")
+            migrate(self._writer)
+            self._reader = _connected(file, "FULL")
+            # Not synced by itself: in the write-ahead log it lies before the load that carries the number, so
+            # whatever makes that load durable makes the number durable too.
+            self._sequencer = _connected(file, "NORMAL")
+        self._commits = GroupCommit(self._writer)
+        self._read_lock = threading.Lock()
+        self._sequencer_lock = threading.Lock()
+
+    def close(self) -> None:
+        for connection in (self._writer, self._reader, self._sequencer):
+            connection.close()
+
+    def receive(self, load: Load) -> Load:
+        return self._commits.run(lambda connection: _receive(connection, load))
+
+    def receive_many(self, loads: Sequence[Load]) -> Sequence[Load]:
+        return self._commits.run(lambda connection: [_receive(connection, load) for load in loads])
+
+    def advance(  # noqa: PLR0913 - as the port has it
+        self,
+        load_id: str,
+        to: LoadState,
+        *,
+        rows: RowCounts | None = None,
+        reason: str = "",
+        detail: str = "",
+        now: datetime,
+    ) -> bool:
+        step = Step(load_id, to, now, rows, reason, detail)
+        return self._commits.run(lambda connection: _advance(connection, step))
+
+    def advance_many(self, steps: Sequence[Step]) -> Sequence[bool]:
+        for step in steps:
+            self.find(step.load_id)
+        return self._commits.run(lambda connection: [_advance(connection, step) for step in steps])
+
+    def find(self, load_id: str) -> Load:
+        load = self._read(lambda connection: _find(connection, load_id))
+        if load is None:
+            raise LoadNotFound("the ledger has no load of this id")
+        return load
+
+    def latest(self, source: ObjectRef) -> Load | None:
+        return self._read(lambda connection: _latest(connection, source))
+
+    def list(self, wanted: LoadFilter) -> Sequence[Load]:
+        condition = (
+            " WHERE (:table IS NULL OR table_name = :table) AND (:state IS NULL OR state = :state) "
+            "AND (:before IS NULL OR arrival < (SELECT arrival FROM loads WHERE load_id = :before)) "
+            "ORDER BY arrival DESC LIMIT :limit"
+        )
+        return self._read(
+            lambda connection: _all(connection, SELECT + condition, dataclasses.asdict(wanted)),
+        )
+
+    def unfinished(self) -> Sequence[Load]:
+        condition = " WHERE state IN ('received', 'converted') ORDER BY arrival"
+        return self._read(lambda connection: _all(connection, SELECT + condition, {}))
+
+    def next_sequencer(self) -> str:
+        with self._sequencer_lock, translated_sqlite_errors(), transaction(self._sequencer):
+            statement = "UPDATE sequence SET last_given = last_given + 1 RETURNING last_given"
+            return f"{self._sequencer.execute(statement).fetchall()[0][0]:020d}"
+
+    def _read(self, query: Callable[[sqlite3.Connection], Found]) -> Found:
+        with self._read_lock, translated_sqlite_errors():
+            return query(self._reader)
+
+
+def _connected(file: Path, synchronous: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        file, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=64
+    )
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute(f"PRAGMA synchronous = {synchronous}")
+    file.chmod(0o600)
+    return connection
+
+
+def _receive(connection: sqlite3.Connection, load: Load) -> Load:
+    known = _find(connection, load.load_id)
+    of_source = _of_source(connection, load.source)
+    match decide_arrival(known, _newest(of_source), load):
+        case Arrival.RECEIVE:
+            _supersede_older(connection, of_source, load)
+            return _record(connection, load, LoadState.RECEIVED)
+        case Arrival.SUPERSEDE:
+            return _record(connection, load, LoadState.SUPERSEDED)
+        case Arrival.RENEW:
+            connection.execute(
+                "UPDATE loads SET sequencer = ? WHERE load_id = ?", (load.sequencer, load.load_id)
+            )
+        case Arrival.KEEP:
+            pass
+    return _require(_find(connection, load.load_id))
+
+
+def _supersede_older(connection: sqlite3.Connection, of_source: Sequence[Load], load: Load) -> None:
+    for other in of_source:
+        if other.load_id != load.load_id and is_older(other.sequencer, load.sequencer):
+            step = (LoadState.SUPERSEDED.value, _text(load.received_at), other.load_id)
+            connection.execute(SUPERSEDE, step)
+
+
+def _record(connection: sqlite3.Connection, load: Load, state: LoadState) -> Load:
+    """Content that comes again is a new arrival: it takes the newest place in every listing."""
+    recorded = dataclasses.replace(load, state=state, rows=RowCounts(), reason="", detail="", attempts=0)
+    connection.execute("DELETE FROM loads WHERE load_id = ?", (load.load_id,))
+    connection.execute(INSERT, _row(recorded))
+    return recorded
+
+
+def _advance(connection: sqlite3.Connection, step: Step) -> bool:
+    values = {
+        "load_id": step.load_id,
+        "state": step.to.value,
+        "now": _text(step.now),
+        "reason": step.reason,
+        "detail": step.detail,
+        "read": step.rows.read if step.rows else None,
+        "loaded": step.rows.loaded if step.rows else None,
+        "quarantined": step.rows.quarantined if step.rows else None,
+    }
+    if connection.execute(ADVANCE, values).rowcount:
+        return True
+    _require(_find(connection, step.load_id))
+    return False
+
+
+def _find(connection: sqlite3.Connection, load_id: str) -> Load | None:
+    found = _all(connection, SELECT + " WHERE load_id = :load_id", {"load_id": load_id})
+    return found[0] if found else None
+
+
+def _require(load: Load | None) -> Load:
+    if load is None:
+        raise LoadNotFound("the ledger has no load of this id")
+    return load
+
+
+def _latest(connection: sqlite3.Connection, source: ObjectRef) -> Load | None:
+    return _newest(_of_source(connection, source))
+
+
+def _of_source(connection: sqlite3.Connection, source: ObjectRef) -> Sequence[Load]:
+    condition = " WHERE bucket = :bucket AND key = :key ORDER BY arrival"
+    return _all(connection, SELECT + condition, {"bucket": source.bucket, "key": source.key})
+
+
+def _newest(loads: Sequence[Load]) -> Load | None:
+    # Sequencers are compared after padding, which SQL's own order does not do.
+    return max(loads, key=BY_SEQUENCER) if loads else None
+
+
+def _compared(one: Load, other: Load) -> int:
+    return -1 if is_older(one.sequencer, other.sequencer) else 1
+
+
+BY_SEQUENCER = cmp_to_key(_compared)
+
+
+def _all(connection: sqlite3.Connection, statement: str, values: dict[str, object]) -> list[Load]:
+    return [_load(row) for row in connection.execute(statement, values)]
+
+
+def _row(load: Load) -> tuple[object, ...]:
+    return (
+        *(load.load_id, load.table, load.source.bucket, load.source.key, load.version, load.sequencer),
+        *(load.size_bytes, load.state.value, _text(load.received_at), _text(load.updated_at)),
+        *(load.rows.read, load.rows.loaded, load.rows.quarantined, load.reason, load.detail, load.attempts),
+    )
+
+
+def _load(row: tuple[str, ...]) -> Load:
+    load_id, table, bucket, key, version, sequencer, size, state, received, updated, *rest = row
+    read, loaded, quarantined, reason, detail, attempts = rest
+    return Load(
+        load_id=load_id,
+        table=table,
+        source=ObjectRef(bucket, key),
+        version=version,
+        sequencer=sequencer,
+        size_bytes=int(size),
+        state=LoadState(state),
+        received_at=datetime.fromisoformat(received),
+        updated_at=datetime.fromisoformat(updated),
+        rows=RowCounts(int(read), int(loaded), int(quarantined)),
+        reason=reason,
+        detail=detail,
+        attempts=int(attempts),
+    )
+
+
+def _text(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat(timespec="microseconds")

@@ -1,0 +1,215 @@
+"""The embedded pipeline put together: files, SQLite, Iceberg and DuckDB behind the stages' ports."""
+
+import secrets
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from medical_data_pipeline.adapters.arrow.conversion_engine import ArrowConversionEngine
+from medical_data_pipeline.adapters.local.duckdb_query_engine import DuckDbEngineSettings, DuckDbQueryEngine
+from medical_data_pipeline.adapters.local.file_converted import FileConvertedFiles
+from medical_data_pipeline.adapters.local.file_object_store import FileObjectStore
+from medical_data_pipeline.adapters.local.iceberg_maintenance import IcebergMaintenance
+from medical_data_pipeline.adapters.local.iceberg_rewrite import FileRewriter
+from medical_data_pipeline.adapters.local.iceberg_table_catalog import IcebergTableCatalog
+from medical_data_pipeline.adapters.local.sqlite_ledger import SqliteLedger
+from medical_data_pipeline.catalog.registration import CatalogService
+from medical_data_pipeline.composition.key_locks import KeyLocks
+from medical_data_pipeline.composition.local_worker import Happening, LocalWorker, Report, Stages
+from medical_data_pipeline.composition.milestones import nothing
+from medical_data_pipeline.composition.reconciler import Reconciler
+from medical_data_pipeline.composition.upkeep import Upkeep
+from medical_data_pipeline.conversion.intake import DatasetBook, IntakeService, Milestone
+from medical_data_pipeline.conversion.load_conversion import LoadConversion
+from medical_data_pipeline.conversion.service import ConversionService
+from medical_data_pipeline.errors import PipelineError, TableNotFound
+from medical_data_pipeline.model.dataset import Dataset
+from medical_data_pipeline.model.keys import RAW_PREFIX
+from medical_data_pipeline.model.load import Load
+from medical_data_pipeline.model.objects import ObjectHead
+from medical_data_pipeline.model.quarantine import quarantine_table
+from medical_data_pipeline.ports import Clock, LoadFilter
+from medical_data_pipeline.query.policies import FullAccess
+from medical_data_pipeline.query.service import QueryService
+
+BUCKET = "local"
+_FREE_BYTES_NEEDED = 64 << 20
+
+
+@dataclass(frozen=True)
+class LocalSettings:
+    """What an embedded pipeline can be told. Memory and deadlines of queries are the engine's own settings."""
+
+    database: str = "medical_data_db"
+    default_table: str = "medical_records"
+    datasets: Mapping[str, Dataset] = field(default_factory=dict)
+    conversion_threads: int = 2
+    query_workers: int = 2
+    query_timeout_s: float = 60.0
+    reconcile_period_s: float = 5.0
+    upkeep_period_s: float = 30.0
+
+
+@dataclass(frozen=True)
+class Health:
+    """Whether the pipeline can work; `checks` says of each part "ok" or what is wrong."""
+
+    is_ready: bool
+    checks: Mapping[str, str]
+
+
+def open_local(
+    data_dir: Path,
+    settings: LocalSettings,
+    clock: Clock,
+    report: Report,
+    reached: Milestone = nothing,
+) -> "LocalPipeline":
+    """The pipeline over `data_dir`, made if it is not there; nothing runs yet.
+
+    Raises:
+        SettingsError: the settings contradict each other.
+        BackendUnavailable: the folder or its databases cannot be used.
+    """
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return LocalPipeline(data_dir.resolve(), settings, clock, report, reached)
+
+
+class LocalPipeline:
+    """Everything of one data folder, in one process."""
+
+    def __init__(  # noqa: PLR0913 - the wiring has all there is
+        self, data_dir: Path, settings: LocalSettings, clock: Clock, report: Report, reached: Milestone
+    ) -> None:
+        rewriter = FileRewriter()
+        datasets = DatasetBook(settings.default_table, settings.datasets)
+        self._settings = settings
+        self._data_dir = data_dir
+        self.store = FileObjectStore(data_dir, BUCKET)
+        self.ledger = SqliteLedger(data_dir / "ledger.sqlite")
+        self.catalog = IcebergTableCatalog(data_dir, settings.database, rewriter)
+        self.policy = FullAccess()
+        conversion = LoadConversion(
+            ConversionService(ArrowConversionEngine()),
+            self.store,
+            FileConvertedFiles(data_dir),
+            self.catalog,
+            self.ledger,
+            datasets,
+            clock,
+            reached,
+        )
+        stages = Stages(conversion, CatalogService(self.catalog), self.ledger, clock, reached)
+        self._worker = LocalWorker(stages, report, settings.conversion_threads)
+        self.intake = IntakeService(
+            self.store, self.ledger, datasets, clock, KeyLocks(), BUCKET, self._worker.submit, reached
+        )
+        self.engine = DuckDbQueryEngine(_engine_settings(data_dir, settings), clock)
+        self.queries = QueryService(
+            self.catalog, self.engine, self.policy, clock, settings.database, _new_id, secrets.token_bytes(32)
+        )
+        maintenance = IcebergMaintenance(data_dir, self.catalog, rewriter)
+        self._reconciler = Reconciler(self.store, self.intake, clock, _reported(report, "reconcile-failed"))
+        self._upkeep = Upkeep(
+            self.catalog, maintenance, self.engine, clock, _reported(report, "upkeep-failed")
+        )
+
+    def start(self) -> None:
+        """Finish what an earlier run left, then take work."""
+        self._worker.start()
+        self._reconciler.scan()
+        self._reconciler.start(self._settings.reconcile_period_s)
+        self._upkeep.start(self._settings.upkeep_period_s)
+
+    def stop(self, timeout_s: float) -> None:
+        """Finish what is in hand and stop; everything else is taken up at the next start."""
+        self._reconciler.stop()
+        self._upkeep.stop()
+        self._worker.stop(timeout_s)
+        self.engine.close()
+        self.catalog.close()
+        self.ledger.close()
+
+    def wait_settled(self, timeout_s: float) -> bool:
+        """Whether every load that is known has come to an end within `timeout_s`."""
+        return self._worker.wait_settled(timeout_s)
+
+    def health(self) -> Health:
+        checks = {
+            "ledger": _checked(lambda: self.ledger.list(LoadFilter(limit=1))),
+            "catalog": _checked(self.catalog.list),
+            "disk": self._disk(),
+            "worker": "ok" if self._worker.is_alive else "not running",
+        }
+        return Health(all(check == "ok" for check in checks.values()), checks)
+
+    def replay(self, load_id: str) -> Load:
+        """Load the file of a load once more, by the rules as they are now.
+
+        Raises:
+            LoadNotFound, ObjectNotFound, PreconditionFailed: see `IntakeService.replay`.
+        """
+        return self.intake.replay(self.ledger.find(load_id))
+
+    def rebuild(self, table: str | None = None) -> int:
+        """Make one table, or all, anew from the raw files; returns how many files are loaded again."""
+        names = [table] if table else [name for name in self.catalog.list() if "__" not in name]
+        for name in names:
+            self.catalog.drop(name)
+            self.catalog.drop(quarantine_table(name))
+        heads = sorted(self._raw_objects(table), key=self._order)
+        for head in heads:
+            latest = self.ledger.latest(head.ref)
+            if latest is None or self.intake.announce(head) is not None:
+                continue
+            self.intake.replay(latest)
+        return len(heads)
+
+    def _raw_objects(self, table: str | None) -> list[ObjectHead]:
+        found = []
+        for head in self.store.list(BUCKET, RAW_PREFIX):
+            complete = head if head.sha256 else self.store.head(head.ref)
+            if table in (None, self.intake.datasets.for_key(head.ref.key).table):
+                found.append(complete)
+        return found
+
+    def _order(self, head: ObjectHead) -> tuple[datetime, str]:
+        """As they came first: the order decides which file gives a table its types."""
+        latest = self.ledger.latest(head.ref)
+        return (latest.received_at if latest else head.modified_at, head.ref.key)
+
+    def _disk(self) -> str:
+        free = shutil.disk_usage(self._data_dir).free
+        return "ok" if free > _FREE_BYTES_NEEDED else "less than 64 MB free"
+
+
+def _engine_settings(data_dir: Path, settings: LocalSettings) -> DuckDbEngineSettings:
+    readable = (data_dir / "record_folders", data_dir / "tables")
+    for folder in readable:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    return DuckDbEngineSettings(
+        results_directory=data_dir / "query-results",
+        read_directories=readable,
+        workers=settings.query_workers,
+        query_timeout_s=settings.query_timeout_s,
+    )
+
+
+def _new_id() -> str:
+    return secrets.token_hex(16)
+
+
+def _reported(report: Report, event: str) -> Callable[[str], None]:
+    return lambda detail: report(Happening(event, "", "", detail))
+
+
+def _checked(check: Callable[[], object]) -> str:
+    try:
+        check()
+    except TableNotFound:
+        return "ok"
+    except PipelineError as error:
+        return type(error).__name__
+    return "ok"

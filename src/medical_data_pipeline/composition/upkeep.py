@@ -1,0 +1,73 @@
+"""What keeps a running pipeline quick and small: merging, expiring, sweeping, in a thread of its own."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from threading import Event, Thread
+
+from medical_data_pipeline.adapters.local.duckdb_query_engine import DuckDbQueryEngine
+from medical_data_pipeline.adapters.local.iceberg_maintenance import IcebergMaintenance
+from medical_data_pipeline.errors import PipelineError
+from medical_data_pipeline.ports import Clock, TableCatalog
+
+# Time travel reaches back this far, and no query that runs now can need a file that was let go before.
+SNAPSHOT_AGE = timedelta(days=5)
+# So many states of a table are kept at most: each makes every commit a little dearer.
+MAX_SNAPSHOTS = 200
+SWEEP_PERIOD = timedelta(hours=1)
+
+
+class Upkeep:
+    """Looks after every table each period."""
+
+    def __init__(
+        self,
+        catalog: TableCatalog,
+        maintenance: IcebergMaintenance,
+        engine: DuckDbQueryEngine,
+        clock: Clock,
+        on_error: Callable[[str], None],
+    ) -> None:
+        self._catalog = catalog
+        self._maintenance = maintenance
+        self._engine = engine
+        self._clock = clock
+        self._on_error = on_error
+        self._next_sweep = clock() + SWEEP_PERIOD
+        self._stopping = Event()
+        self._thread: Thread | None = None
+
+    def start(self, period_s: float) -> None:
+        self._thread = Thread(target=self._run, args=(period_s,), name="upkeep", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(5)
+
+    def once(self) -> None:
+        """Merge, expire and sweep what is due now."""
+        for table in self._catalog.list():
+            if self._stopping.is_set():
+                return
+            self._maintenance.compact(table)
+            self._expire(table)
+        self._engine.sweep(self._clock())
+        if self._clock() >= self._next_sweep:
+            self._maintenance.sweep_orphans(self._clock())
+            self._next_sweep = self._clock() + SWEEP_PERIOD
+
+    def _expire(self, table: str) -> None:
+        snapshots = self._catalog.find(table).snapshots
+        oldest_wanted = self._clock() - SNAPSHOT_AGE
+        if len(snapshots) > MAX_SNAPSHOTS:
+            oldest_wanted = max(oldest_wanted, snapshots[-MAX_SNAPSHOTS // 2].committed_at)
+        if snapshots and snapshots[0].committed_at < oldest_wanted:
+            self._maintenance.expire_snapshots(table, oldest_wanted)
+
+    def _run(self, period_s: float) -> None:
+        while not self._stopping.wait(period_s):
+            try:
+                self.once()
+            except PipelineError as error:
+                self._on_error(type(error).__name__)
