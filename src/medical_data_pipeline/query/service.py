@@ -56,20 +56,29 @@ class QueryService:
         self._require_owner(query_id, actor)
         return self.engine.status(query_id, wait_s)
 
-    def page(
+    def page(self, query_id: str, actor: Actor, offset: int = 0, max_rows: int = 1000) -> ResultPage:
+        """Rows of a query that succeeded.
+
+        Raises:
+            QueryNotFound: no such query of this actor, or its result has expired.
+            InvalidRequest: `offset` or `max_rows` is out of range.
+        """
+        self._require_owner(query_id, actor)
+        if not 1 <= max_rows <= MAX_PAGE_ROWS or offset < 0:
+            raise InvalidRequest(f"a page has 1 to {MAX_PAGE_ROWS} rows")
+        return self.engine.page(query_id, offset, max_rows)
+
+    def page_after(
         self, query_id: str, actor: Actor, token: str | None = None, max_rows: int = 1000
     ) -> tuple[ResultPage, str | None]:
-        """A page of the result, and the token of the next one.
+        """A page of the result, and the token of the next one; the first page has no token.
 
         Raises:
             QueryNotFound: no such query of this actor, or its result has expired.
             InvalidRequest: the token is not ours, or `max_rows` is out of range.
         """
-        self._require_owner(query_id, actor)
-        if not 1 <= max_rows <= MAX_PAGE_ROWS:
-            raise InvalidRequest(f"a page has 1 to {MAX_PAGE_ROWS} rows")
         offset = 0 if token is None else page_token.decode(token, query_id, actor.name, self.token_key)
-        page = self.engine.page(query_id, offset, max_rows)
+        page = self.page(query_id, actor, offset, max_rows)
         if page.next_offset is None:
             return page, None
         return page, page_token.encode(query_id, actor.name, page.next_offset, self.token_key)

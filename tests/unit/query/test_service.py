@@ -28,8 +28,8 @@ def service() -> QueryService:
 def test_a_query_is_read_page_by_page(service: QueryService):
     query_id = service.submit(asked("SELECT a FROM allowed_t")).query_id
 
-    first, token = service.page(query_id, ALICE, None, 6)
-    second, end = service.page(query_id, ALICE, token, 6)
+    first, token = service.page_after(query_id, ALICE, None, 6)
+    second, end = service.page_after(query_id, ALICE, token, 6)
 
     assert [row[0] for row in (*first.rows, *second.rows)] == list(range(10))
     assert end is None
@@ -59,7 +59,7 @@ def test_an_id_that_we_never_gave_is_not_found(service: QueryService, query_id: 
 def test_a_page_token_of_somebody_else_or_of_nobody_is_refused(service: QueryService):
     mine = service.submit(asked("SELECT 1")).query_id
     other = service.submit(asked("SELECT 2")).query_id
-    token = service.page(mine, ALICE, None, 3)[1]
+    token = service.page_after(mine, ALICE, None, 3)[1]
     assert token is not None
 
     for query_id, tampered in (
@@ -70,7 +70,7 @@ def test_a_page_token_of_somebody_else_or_of_nobody_is_refused(service: QuerySer
         (mine, "a" * 9),
     ):
         with pytest.raises(InvalidRequest):
-            service.page(query_id, ALICE, tampered)
+            service.page_after(query_id, ALICE, tampered)
 
 
 @pytest.mark.parametrize("max_rows", [0, -1, 10_001])
@@ -78,7 +78,7 @@ def test_the_size_of_a_page_is_bounded(service: QueryService, max_rows: int):
     query_id = service.submit(asked("SELECT 1")).query_id
 
     with pytest.raises(InvalidRequest):
-        service.page(query_id, ALICE, None, max_rows)
+        service.page(query_id, ALICE, 0, max_rows)
 
 
 def test_nothing_starts_when_the_guard_refuses(service: QueryService):

@@ -199,6 +199,9 @@ def _listagg(a: Aggregate) -> Typed:
     a.require_count(1, 2)
     value = coerce(a.arguments[0], t.VARCHAR, "listagg").tree
     mark = coerce(a.arguments[1], t.VARCHAR, "listagg").tree if len(a.arguments) == 2 else build.text("")
+    if a.is_distinct:
+        # sqlglot makes one tuple of the arguments behind DISTINCT.
+        return Typed(build.call("array_to_string", a.of("list", value), mark), t.VARCHAR)
     return Typed(a.of("string_agg", value, mark), t.VARCHAR)
 
 

@@ -27,7 +27,7 @@ _NODES: dict[str, type[exp.Binary]] = {
 
 def compare(operator: str, left: Typed, right: Typed) -> Typed:
     """Raises: QueryRejected: Trino cannot compare these types."""
-    (a, b), common = meet([left, right], f"operator {operator}")
+    (a, b), common = meet([_instant(left), _instant(right)], f"operator {operator}")
     if operator == "=":
         return Typed(equal(a, b), t.BOOLEAN)
     if operator == "<>":
@@ -44,6 +44,13 @@ def compare(operator: str, left: Typed, right: Typed) -> Typed:
     elif common.name in ("array", "row"):
         tree = build.call("t_ordered", tree, _has_null(a), _has_null(b))
     return Typed(tree, t.BOOLEAN)
+
+
+def _instant(value: Typed) -> Typed:
+    """Moments of any zones are compared as instants."""
+    if value.type.name != "timestamp with time zone":
+        return value
+    return Typed(value.tree, t.with_zone(value.type, "UTC"), value.literal)
 
 
 def require_orderable(kind: t.SqlType) -> None:
@@ -112,14 +119,14 @@ def _equal_maps(a: Typed, b: Typed, depth: int) -> exp.Expr:
 
 def distinct(left: Typed, right: Typed) -> Typed:
     """IS DISTINCT FROM."""
-    (a, b), common = meet([left, right], "IS DISTINCT FROM")
+    (a, b), common = meet([_instant(left), _instant(right)], "IS DISTINCT FROM")
     require_comparable(common)
     return Typed(build.infix(exp.NullSafeNEQ, a.tree, b.tree), t.BOOLEAN)
 
 
 def membership(value: Typed, members: list[Typed]) -> Typed:
     """`value IN (…)`."""
-    (first, *rest), common = meet([value, *members], "IN")
+    (first, *rest), common = meet([_instant(item) for item in (value, *members)], "IN")
     if _is_plain(common) or (common.name in t.FLOATS and not any(_may_be_nan(m) for m in rest)):
         tree: exp.Expr = exp.In(this=first.tree, expressions=[member.tree for member in rest])
         return Typed(exp.Paren(this=tree), t.BOOLEAN)

@@ -19,7 +19,7 @@ declare(
         ("length", "varbinary -> bigint", "octet_length"),
         ("levenshtein_distance", "varchar, varchar -> bigint", "py_levenshtein"),
         ("lower", "varchar -> varchar", "lower"),
-        ("upper", "varchar -> varchar", "upper"),
+        ("upper", "varchar -> varchar", "t_upper"),
         ("lpad", "varchar, bigint, varchar -> varchar", "t_lpad"),
         ("lpad", "varbinary, bigint, varbinary -> varbinary", "py_lpad_bytes"),
         ("rpad", "varchar, bigint, varchar -> varchar", "t_rpad"),

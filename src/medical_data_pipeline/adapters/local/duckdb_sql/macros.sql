@@ -67,11 +67,13 @@ CREATE OR REPLACE TEMP MACRO t_text_decimal(s) AS
 CREATE OR REPLACE TEMP MACRO t_finite_text(x) AS CASE WHEN isfinite(x) THEN CAST(CAST(x AS DOUBLE) AS VARCHAR) ELSE CASE WHEN x IS NULL THEN NULL ELSE 'Cannot cast to decimal' END END;
 CREATE OR REPLACE TEMP MACRO t_text_date(s) AS
   CASE WHEN s IS NULL THEN NULL WHEN regexp_full_match(t_trim(s), '[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}') THEN CAST(t_trim(s) AS DATE) ELSE CAST('Cannot cast to date' AS DATE) END;
-CREATE OR REPLACE TEMP MACRO t_text_timestamp(s) AS
+CREATE OR REPLACE TEMP MACRO t_text_local(s) AS
   CASE WHEN s IS NULL THEN NULL
        WHEN regexp_full_match(trim(s), '[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}( [0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}([.][0-9]{1,6})?)?)?')
        THEN CAST(CASE WHEN regexp_full_match(trim(s), '[^ ]* [0-9]+:[0-9]+') THEN trim(s) || ':00' ELSE trim(s) END AS TIMESTAMP)
        ELSE CAST('Cannot cast to timestamp' AS TIMESTAMP) END;
+-- A zone behind the time is read and left out, as in Trino.
+CREATE OR REPLACE TEMP MACRO t_text_timestamp(s) AS t_text_local(regexp_replace(trim(s), '^([^ ]+ [0-9:.]+) ?(UTC|[+-][0-9]{2}:[0-9]{2})$', '\1'));
 CREATE OR REPLACE TEMP MACRO t_text_time(s) AS
   CASE WHEN s IS NULL THEN NULL
        WHEN regexp_full_match(s, '[0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}([.][0-9]{1,6})?)?')
@@ -84,6 +86,8 @@ CREATE OR REPLACE TEMP MACRO t_lpad(s, n, p) AS
   CASE WHEN p = '' THEN CAST('Padding string must not be empty' AS BIGINT)::VARCHAR ELSE lpad(s, CAST(t_capped(n) AS INTEGER), p) END;
 CREATE OR REPLACE TEMP MACRO t_rpad(s, n, p) AS
   CASE WHEN p = '' THEN CAST('Padding string must not be empty' AS BIGINT)::VARCHAR ELSE rpad(s, CAST(t_capped(n) AS INTEGER), p) END;
+-- Java has no capital of a sharp s that is one letter.
+CREATE OR REPLACE TEMP MACRO t_upper(s) AS CASE WHEN contains(s, 'ß') THEN array_to_string(list_transform(string_split(s, 'ß'), lambda x: upper(x)), 'ß') ELSE upper(s) END;
 CREATE OR REPLACE TEMP MACRO t_remove(s, x) AS replace(s, x, '');
 CREATE OR REPLACE TEMP MACRO t_replace(s, x, y) AS CASE WHEN x = '' THEN py_replace_empty(s, y) ELSE replace(s, x, y) END;
 CREATE OR REPLACE TEMP MACRO t_split(s, d) AS CASE WHEN d = '' THEN CAST(['' || CAST(CAST('The delimiter may not be the empty string' AS BIGINT) AS VARCHAR)] AS VARCHAR[]) ELSE string_split(s, d) END;

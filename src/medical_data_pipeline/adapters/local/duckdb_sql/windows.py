@@ -112,8 +112,8 @@ def _aggregate(  # noqa: PLR0913 - the parts of one call
             )
             return plain(tree)
 
-        if is_distinct and node.name.lower() == "listagg":
-            raise unsupported("listagg of DISTINCT values with an order")
+        if is_distinct and [key.this for key in keys.expressions] != [values[0].tree]:
+            raise type_error("with DISTINCT, an aggregate is ordered by its argument")
     name = node.name.lower()
     return AGGREGATES[name](Aggregate(name, values, is_distinct, is_star, is_window, finish))
 
