@@ -84,7 +84,7 @@ def _same_number(got: Any, expected: Any, tolerance: float = 1e-12) -> bool:
 
 
 def _timestamp_text(value: Any) -> str:
-    text = str(value).replace("T", " ")
+    text = re.sub(r"(\d)T(\d)", r"\1 \2", str(value))
     text = re.sub(r"( UTC|\+00:00)$", "", text)
     return re.sub(r"\.?0+$", "", text) if "." in text else text
 

@@ -110,6 +110,11 @@ def _extreme(a: Aggregate) -> Typed:
     if len(a.arguments) == 2:
         size = coerce(a.arguments[1], t.BIGINT, a.name).tree
         return Typed(a.of(a.name, value.tree, size), t.array(value.type))
+    if a.name == "max" and value.type.name in t.FLOATS:
+        # NaN is DuckDB's greatest number; Trino takes it only where there is no other.
+        numbers = build.case((build.negated(build.call("isnan", value.copy())), value.copy()))
+        largest = build.call("coalesce", a.of("max", numbers), a.of("max", value.tree))
+        return Typed(largest, value.type)
     return Typed(a.of(a.name, value.tree), value.type)
 
 
