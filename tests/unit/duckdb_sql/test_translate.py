@@ -151,3 +151,33 @@ def test_preparing_twice_changes_nothing(connection: duckdb.DuckDBPyConnection):
 
     translation = translate(EngineStatement("SELECT substr('hello', 2)", (), ()))
     assert run(fresh, translation) == run(connection, translation) == [("ello",)]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT CAST(1 AS varchar(max))",
+        "SELECT CAST(1 AS decimal(1,2,3))",
+        "SELECT transform()",
+        "SELECT reduce(ARRAY[1], 0)",
+        "SELECT x -> 1",
+        "SELECT max_by()",
+        "SELECT lag() OVER ()",
+        "SELECT date_trunc()",
+        "SELECT INTERVAL 'x' DAY",
+        "SELECT * FROM UNNEST()",
+        "VALUES (1), (1, 2)",
+        "SELECT 1 UNION SELECT 1, 2",
+        "SELECT regexp_like('a')",
+        "SELECT format()",
+        "SELECT json_value('{}', 'strict $.a')",
+        "SELECT a FROM (VALUES 1) t(a, b)",
+        "SELECT concat_ws()",
+        "SELECT at_timezone(now(), 5)",
+        "SELECT array_sort(ARRAY[1], 5)",
+        "SELECT zip(ARRAY[1])",
+    ],
+)
+def test_a_form_that_makes_no_sense_is_a_refusal_and_never_a_crash(sql: str):
+    with pytest.raises(QueryRejected):
+        translate(statement(sql))

@@ -67,6 +67,9 @@ def _translated(statement: EngineStatement, scan: Scan) -> Translation:
         sql = build.render(presented(context, bound))
     except (SqlglotError, RecursionError):
         raise QueryRejected("SQL_SYNTAX", "the statement cannot be read") from None
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        # A tree of a shape nobody thought of has no faithful translation either.
+        raise QueryRejected("SQL_UNSUPPORTED", "a form in this statement is not supported") from None
     columns = tuple(
         ResultColumn(name or f"_col{i}", athena_name(kind))
         for i, (name, kind) in enumerate(zip(bound.names, bound.types, strict=True))
