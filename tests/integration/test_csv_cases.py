@@ -76,7 +76,11 @@ def is_same(found: Any, wanted: Any) -> bool:
     if wanted is None or isinstance(wanted, bool):
         return found is wanted
     if isinstance(wanted, int | float):
-        return isinstance(found, int | float | Decimal) and not isinstance(found, bool) and Decimal(str(found)) == Decimal(str(wanted))
+        return (
+            isinstance(found, int | float | Decimal)
+            and not isinstance(found, bool)
+            and Decimal(str(found)) == Decimal(str(wanted))
+        )
     return bool(found == wanted)
 
 

@@ -34,7 +34,9 @@ COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 NUMBERS = st.one_of(
     st.integers(-(10**20), 10**20).map(str),
-    st.decimals(allow_nan=False, allow_infinity=False, places=2, min_value=-(10**9), max_value=10**9).map(str),
+    st.decimals(allow_nan=False, allow_infinity=False, places=2, min_value=-(10**9), max_value=10**9).map(
+        str
+    ),
     st.floats(allow_nan=False, allow_infinity=False).map(repr),
     st.from_regex(r"-?0?[0-9]{1,3}(\.[0-9]{1,3})?", fullmatch=True),
     st.sampled_from([*sorted(NULL_TOKENS), "true", "false", "007", "-0", "1e5", "12E4"]),
@@ -136,7 +138,9 @@ def is_kept(source: Cell, found: Any, kind: str) -> bool:
     if kind.startswith("decimal"):
         return bool(found == Decimal(source)) and Decimal(source).is_signed() == (found < 0)
     if kind == "double":
-        return Decimal(repr(found)) == Decimal(source) and source.startswith("-") == repr(found).startswith("-")
+        return Decimal(repr(found)) == Decimal(source) and source.startswith("-") == repr(found).startswith(
+            "-"
+        )
     if kind == "boolean":
         return str(found).lower() == source.lower()
     return is_same_moment(source, found)

@@ -28,7 +28,9 @@ def test_every_cell_of_a_synthea_table_is_intact(file: Path, convert: Converter)
     for index, column in enumerate(converted.conversion.receipt.columns):
         found = converted.column(column.name)
         source = [row[index] for row in rows]
-        wrong = [number for number, (a, b) in enumerate(zip(found, source, strict=True)) if not is_intact(a, b)]
+        wrong = [
+            number for number, (a, b) in enumerate(zip(found, source, strict=True)) if not is_intact(a, b)
+        ]
         assert wrong == [], (column.name, column.type)
 
 

@@ -40,7 +40,7 @@ _FREE_BYTES_NEEDED = 64 << 20
 
 @dataclass(frozen=True)
 class LocalSettings:
-    """What an embedded pipeline can be told. Memory and deadlines of queries are the engine's own settings."""
+    """What an embedded pipeline can be told; further limits of queries are the engine's own settings."""
 
     database: str = "medical_data_db"
     default_table: str = "medical_records"
@@ -80,7 +80,7 @@ def open_local(
 class LocalPipeline:
     """Everything of one data folder, in one process."""
 
-    def __init__(  # noqa: PLR0913 - the wiring has all there is
+    def __init__(
         self, data_dir: Path, settings: LocalSettings, clock: Clock, report: Report, reached: Milestone
     ) -> None:
         rewriter = FileRewriter()

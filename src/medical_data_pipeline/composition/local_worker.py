@@ -7,7 +7,8 @@ from threading import Event, Lock, Thread
 from time import monotonic
 
 from medical_data_pipeline.catalog.registration import CatalogService
-from medical_data_pipeline.conversion.load_conversion import LoadConversion, Milestone
+from medical_data_pipeline.conversion.intake import Milestone
+from medical_data_pipeline.conversion.load_conversion import LoadConversion
 from medical_data_pipeline.errors import BackendError, ObjectNotFound, PipelineError, SchemaConflict
 from medical_data_pipeline.model.load import Load, LoadState, Manifest
 from medical_data_pipeline.ports import Clock, Ledger, Step

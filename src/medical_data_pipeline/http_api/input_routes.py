@@ -63,7 +63,7 @@ class UploadPromises:
 @router.put(
     "/input/{key:path}",
     status_code=201,
-    responses={**_ANSWERS, **documented(400, 401, 409, 411, 412, 413, 415, 422, 429, 500, 503, 507)},
+    responses={**_ANSWERS, **documented(400, 401, 404, 409, 411, 412, 413, 415, 422, 429, 500, 503, 507)},
     summary="Upload a CSV file, packed or not",
     openapi_extra=_BODY,
 )

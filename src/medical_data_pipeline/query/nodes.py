@@ -35,7 +35,7 @@ _PARTS: dict[type[exp.Expr], str] = {
     exp.WindowSpec: "kind start start_side end end_side",
     exp.Order: "this expressions",
     exp.Cast: "this to",
-    exp.TryCast: "this to",
+    exp.TryCast: "this to safe",
     exp.JSONValue: "this path returning",
     exp.JSONExtract: "this expression json_query",
     exp.JSONObject: "expressions null_handling",
