@@ -1,0 +1,127 @@
+"""`mdp serve`: the whole pipeline in one process, on this machine only unless TLS is given."""
+
+import ipaddress
+import json
+import logging
+import os
+import secrets
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+import uvicorn
+from fastapi import FastAPI
+
+from medical_data_pipeline.adapters.local.token_file import TokenFile
+from medical_data_pipeline.adapters.local.yaml_datasets import load_datasets
+from medical_data_pipeline.composition.local import LocalPipeline, LocalSettings, open_local
+from medical_data_pipeline.composition.local_worker import Happening
+from medical_data_pipeline.composition.milestones import ending_at, nothing
+from medical_data_pipeline.errors import SettingsError
+from medical_data_pipeline.http_api.app import create_app
+from medical_data_pipeline.http_api.services import Services
+from medical_data_pipeline.ports import LoadFilter
+
+STOP_TIMEOUT_S = 8.0
+_LOG = logging.getLogger("mdp")
+EXAMPLES = """
+\b
+Examples:
+  mdp serve
+  mdp serve --data-dir /srv/mdp --port 9000 --config datasets.yaml
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.option(
+    "--data-dir", type=click.Path(path_type=Path), default="data", envvar="MDP_DATA_DIR", show_default=True
+)
+@click.option("--host", default="127.0.0.1", envvar="MDP_HOST", show_default=True)
+@click.option("--port", default=8642, envvar="MDP_PORT", show_default=True)
+@click.option(
+    "--config", type=click.Path(path_type=Path), envvar="MDP_CONFIG", help="YAML file that declares datasets."
+)
+@click.option("--tls-cert", type=click.Path(path_type=Path), help="Needed to listen beyond this machine.")
+@click.option("--tls-key", type=click.Path(path_type=Path), help="The certificate's key.")
+def command(  # noqa: PLR0913 - one parameter an option
+    data_dir: Path, host: str, port: int, config: Path | None, tls_cert: Path | None, tls_key: Path | None
+) -> None:
+    """Serve uploads and SQL over HTTP. The token is shown at the first start, and only then."""
+    if not _is_loopback(host) and not (tls_cert and tls_key):
+        raise SettingsError("to listen beyond this machine, --tls-cert and --tls-key are needed")
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.getLogger("pyiceberg").setLevel(logging.WARNING)
+    fault = os.environ.get("MDP_FAULT")
+    pipeline = open_local(
+        data_dir,
+        LocalSettings(datasets=load_datasets(config) if config else {}),
+        lambda: datetime.now(UTC),
+        _log,
+        ending_at(fault) if fault else nothing,
+    )
+    tokens = _tokens(data_dir)
+    for lack in pipeline.engine.missing_confinement():
+        _log(Happening("confinement-missing", "", "", lack))
+    pipeline.start()
+    try:
+        uvicorn.run(
+            _app(pipeline, tokens),
+            host=host,
+            port=port,
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=3,
+            ssl_certfile=tls_cert,
+            ssl_keyfile=tls_key,
+        )
+    finally:
+        pipeline.stop(STOP_TIMEOUT_S)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _tokens(data_dir: Path) -> TokenFile:
+    tokens = TokenFile(data_dir / "token.json")
+    given = os.environ.get("MDP_TOKEN")
+    if given:
+        tokens.accept(given)
+        return tokens
+    made = tokens.made_at_first()
+    if made:
+        click.echo(f"token (shown only now): {made}")
+    return tokens
+
+
+def _app(pipeline: LocalPipeline, tokens: TokenFile) -> FastAPI:
+    return create_app(
+        Services(
+            tokens=tokens,
+            queries=pipeline.queries,
+            catalog=pipeline.catalog,
+            policy=pipeline.policy,
+            ledger=pipeline.ledger,
+            store=pipeline.store,
+            health=pipeline.health,
+            intake=pipeline.intake,
+            replay=pipeline.replay,
+            count_loads=lambda: _load_counts(pipeline),
+            page_token_key=secrets.token_bytes(32),
+        )
+    )
+
+
+def _load_counts(pipeline: LocalPipeline) -> Mapping[str, int]:
+    return Counter(load.state.value for load in pipeline.ledger.list(LoadFilter(limit=10_000)))
+
+
+def _log(happening: Happening) -> None:
+    fields = {name: value for name, value in asdict(happening).items() if value not in ("", 0)}
+    _LOG.info(json.dumps({"at": datetime.now(UTC).isoformat(timespec="milliseconds"), **fields}))
