@@ -1,4 +1,4 @@
-"""`make bench`: our conversion beside its peers in one run, then intake and query figures of a real server."""
+"""`make bench`: our conversion beside its peers in one run, then figures of a real server."""
 
 import argparse
 import shutil
@@ -18,7 +18,9 @@ PEERS = [name for name in TOOLS if name != "ours"]
 
 def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, default=HERE.parent / ".bench", help="where the files are made")
+    parser.add_argument(
+        "--folder", type=Path, default=HERE.parent / ".bench", help="where the files are made"
+    )
     parser.add_argument("--rounds", type=int, default=3, help="counted rounds; one more warms up")
     parser.add_argument("--scale", type=float, default=1.0, help="1 makes an observations file of 500 MB")
     parser.add_argument("--only", nargs="*", default=[], help="shapes to run, or 'serving'")
@@ -34,7 +36,10 @@ def main(arguments: Sequence[str]) -> None:
 def _report_conversion(shape: Shape, folder: Path, scale: float, rounds: int) -> None:
     source = generate(shape, folder, scale)
     size_mb = source.stat().st_size / 1e6
-    print(f"\n{shape.name}: {size_mb:.0f} MB, {len(shape.header)} columns, median of {rounds} rounds", flush=True)
+    print(
+        f"\n{shape.name}: {size_mb:.0f} MB, {len(shape.header)} columns, median of {rounds} rounds",
+        flush=True,
+    )
     costs: dict[str, list[Cost]] = {name: [] for name in TOOLS}
     for round_number in range(rounds + 1):
         for name in TOOLS:
@@ -61,7 +66,9 @@ def _print_table(costs: dict[str, list[Cost]], source: Path, folder: Path) -> No
             flush=True,
         )
     for name in PEERS:
-        ratios = [theirs.wall_s / ours.wall_s for theirs, ours in zip(costs[name], costs["ours"], strict=True)]
+        ratios = [
+            theirs.wall_s / ours.wall_s for theirs, ours in zip(costs[name], costs["ours"], strict=True)
+        ]
         print(f"ours is {sorted(ratios)[len(ratios) // 2]:.2f} times as fast as {name}")
 
 

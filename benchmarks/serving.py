@@ -70,7 +70,9 @@ def ask(client: httpx.Client, sql: str) -> list[list[object]]:
 
 
 def _megabyte(number: int) -> bytes:
-    rows = (f"{number * 20000 + row},{row % 977:08d},{row % 13}.5,note {row % 101}\n" for row in range(33_000))
+    rows = (
+        f"{number * 20000 + row},{row % 977:08d},{row % 13}.5,note {row % 101}\n" for row in range(33_000)
+    )
     return b"id,mrn,value,note\n" + "".join(rows).encode()
 
 

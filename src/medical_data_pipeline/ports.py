@@ -32,11 +32,14 @@ class Checksums:
     sha256: bytes | None = None
 
 
+NO_CHECKSUMS = Checksums()
+
+
 class ObjectStore(ABC):
     """Objects by key. Writes are whole or absent, and durable when the call returns."""
 
     @abstractmethod
-    def put(self, ref: ObjectRef, chunks: Iterator[bytes], expected: Checksums = Checksums()) -> ObjectHead:
+    def put(self, ref: ObjectRef, chunks: Iterator[bytes], expected: Checksums = NO_CHECKSUMS) -> ObjectHead:
         """Store all of `chunks` or nothing, replacing what was at `ref`; durable on return.
 
         Raises:

@@ -127,7 +127,7 @@ def test_columns_have_athenas_types(engine):
 
     columns = engine.page(query_id, 0, 1).columns
 
-    assert [column.type for column in columns] == ["integer", "decimal(10,2)", "varchar(1)", "date"]
+    assert [column.type for column in columns] == ["integer", "decimal(10,2)", "varchar", "date"]
 
 
 def test_a_status_waits_no_longer_than_asked(engine):

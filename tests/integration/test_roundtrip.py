@@ -89,8 +89,8 @@ def written_tables(draw: st.DrawFn) -> Written:
     pack = COMPRESSIONS[draw(st.sampled_from(sorted(COMPRESSIONS)))]
     declared = {"utf-16": "utf-16-le"}.get(encoding, "utf-8")
     dataset = Dataset(
-        table="t", delimiter=delimiter, quote='"', escape="", encoding=declared, has_header=True, skip_lines=0,
-        reject_limit=RejectLimit(1.0, 10**9),
+        table="t", delimiter=delimiter, quote='"', escape="", encoding=declared,
+        has_header=True, skip_lines=0, reject_limit=RejectLimit(1.0, 10**9),
     )  # fmt: skip
     return Written(header, rows, pack(text.encode(encoding)), dataset)
 
@@ -156,6 +156,6 @@ def is_same_moment(source: str, found: Any) -> bool:
 
 def parsed(text: str, pattern: str) -> Any:
     try:
-        return datetime.strptime(text, pattern).date()
+        return datetime.strptime(text, pattern).date()  # noqa: DTZ007 - a date has no zone
     except ValueError:
         return None

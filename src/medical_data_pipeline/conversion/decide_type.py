@@ -111,7 +111,12 @@ def _decide_fraction(forms: Mapping[Form, int], facts: ColumnFacts, mark: str) -
     if mark == ",":
         normal = (normal + ", " if normal else "") + "a point for the comma"
     # One digit is how measurements look, and the next file may have two: a double takes both.
-    if len(scales) == 1 and (scale > 1 or facts.inexact_doubles) and digits + scale <= MAX_DECIMAL_DIGITS and not has_negative_zero:
+    if (
+        len(scales) == 1
+        and (scale > 1 or facts.inexact_doubles)
+        and digits + scale <= MAX_DECIMAL_DIGITS
+        and not has_negative_zero
+    ):
         reason = f"every fraction has {scale} digits"
         return TypeDecision(_roomy_decimal(digits, scale), reason, layout, normal)
     # 250.00 beside 401.1 is a code, or a measurement whose digits mean something: padding would change it.

@@ -16,7 +16,7 @@ from medical_data_pipeline.model.objects import (
     load_id,
     replay_version,
 )
-from medical_data_pipeline.ports import Checksums, Clock, Ledger, ObjectStore
+from medical_data_pipeline.ports import NO_CHECKSUMS, Checksums, Clock, Ledger, ObjectStore
 
 # A load in one of these needs no second one of the same content.
 _STANDS = frozenset({LoadState.RECEIVED, LoadState.CONVERTED, LoadState.COMMITTED})
@@ -43,7 +43,6 @@ class Preconditions:
     if_none_match: str | None = None
 
 
-NO_CHECKSUMS = Checksums()
 UNCONDITIONAL = Preconditions()
 
 

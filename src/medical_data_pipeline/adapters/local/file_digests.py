@@ -7,6 +7,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+CHUNK_BYTES = 1 << 20
 ATTRIBUTE = "user.mdp.sha256"
 KNOWN_IN_MEMORY = 10_000
 
@@ -45,7 +46,10 @@ class FileDigests:
         known = self.recall(descriptor, os.fstat(descriptor))
         if known:
             return known
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = hashlib.sha256()
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+        sha256 = digest.hexdigest()
         self.remember(descriptor, sha256)
         return sha256
 

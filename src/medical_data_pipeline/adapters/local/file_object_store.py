@@ -20,7 +20,7 @@ from medical_data_pipeline.adapters.local.file_errors import translated_os_error
 from medical_data_pipeline.adapters.local.file_keys import file_of, keys_below
 from medical_data_pipeline.errors import ChecksumMismatch, InvalidObjectRef, ObjectNotFound
 from medical_data_pipeline.model.objects import ObjectHead, ObjectRef
-from medical_data_pipeline.ports import Checksums, ObjectStore
+from medical_data_pipeline.ports import NO_CHECKSUMS, Checksums, ObjectStore
 
 PARTIAL_FOLDER = ".partial"
 ATTEMPTS = 5  # a delete may take away the folder that a put has just made
@@ -38,7 +38,7 @@ class FileObjectStore(ObjectStore):
         make_folders(self._partial_folder)
         self.sweep_partial_writes()
 
-    def put(self, ref: ObjectRef, chunks: Iterator[bytes], expected: Checksums = Checksums()) -> ObjectHead:
+    def put(self, ref: ObjectRef, chunks: Iterator[bytes], expected: Checksums = NO_CHECKSUMS) -> ObjectHead:
         target = self._file(ref)
         with _opened_partial(self._partial_folder) as (partial, file):
             sha256, md5, size = _copied(chunks, file)

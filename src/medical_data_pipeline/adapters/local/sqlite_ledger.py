@@ -36,7 +36,8 @@ SUPERSEDE = f"UPDATE loads SET state = ?, updated_at = ? WHERE load_id = ? AND s
 ADVANCE = (
     "UPDATE loads SET state = :state, updated_at = :now, reason = :reason, detail = :detail, "  # noqa: S608
     "attempts = attempts + (:state = 'received'), rows_read = coalesce(:read, rows_read), "
-    "rows_loaded = coalesce(:loaded, rows_loaded), rows_quarantined = coalesce(:quarantined, rows_quarantined) "
+    "rows_loaded = coalesce(:loaded, rows_loaded), "
+    "rows_quarantined = coalesce(:quarantined, rows_quarantined) "
     f"WHERE load_id = :load_id AND state NOT IN {FINAL}"
 )
 

@@ -5,8 +5,10 @@ import json
 import logging
 import os
 import secrets
+import signal
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -67,7 +69,7 @@ def command(  # noqa: PLR0913 - one parameter an option
         _log(Happening("confinement-missing", "", "", lack))
     pipeline.start()
     try:
-        uvicorn.run(
+        config = uvicorn.Config(
             _app(pipeline, tokens),
             host=host,
             port=port,
@@ -77,8 +79,23 @@ def command(  # noqa: PLR0913 - one parameter an option
             ssl_certfile=tls_cert,
             ssl_keyfile=tls_key,
         )
+        _Server(config).run()
     finally:
         pipeline.stop(STOP_TIMEOUT_S)
+
+
+class _Server(uvicorn.Server):
+    """Ends in order on SIGTERM and SIGINT; uvicorn's own dies of the signal, before our clean-up."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        handled = (signal.SIGTERM, signal.SIGINT)
+        former = {number: signal.signal(number, self.handle_exit) for number in handled}
+        try:
+            yield
+        finally:
+            for number, handler in former.items():
+                signal.signal(number, handler)
 
 
 def _is_loopback(host: str) -> bool:
