@@ -19,7 +19,7 @@ class FileConvertedFiles(ConvertedFiles):
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        # A load that was under way at a crash may have been superseded since: nobody comes back to its folder.
+        # A load under way at a crash may have been superseded since: nobody comes back to its folder.
         _remove_hidden(root / CURATED_PREFIX)
 
     @contextmanager

@@ -69,7 +69,7 @@ def command(  # noqa: PLR0913 - one parameter an option
         _log(Happening("confinement-missing", "", "", lack))
     pipeline.start()
     try:
-        config = uvicorn.Config(
+        served = uvicorn.Config(
             _app(pipeline, tokens),
             host=host,
             port=port,
@@ -79,7 +79,7 @@ def command(  # noqa: PLR0913 - one parameter an option
             ssl_certfile=tls_cert,
             ssl_keyfile=tls_key,
         )
-        _Server(config).run()
+        _Server(served).run()
     finally:
         pipeline.stop(STOP_TIMEOUT_S)
 
