@@ -1,0 +1,267 @@
+"""The pipeline on real parts, in one process: loads, replacements, conflicts, compaction, two readers."""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import duckdb_extension_avro
+import duckdb_extension_iceberg
+import pytest
+
+from medical_data_pipeline.adapters.arrow.conversion_engine import ArrowConversionEngine
+from medical_data_pipeline.adapters.local.file_converted import FileConvertedFiles
+from medical_data_pipeline.adapters.local.file_object_store import FileObjectStore
+from medical_data_pipeline.adapters.local.iceberg_maintenance import CompactionRule, IcebergMaintenance
+from medical_data_pipeline.adapters.local.iceberg_rewrite import FileRewriter
+from medical_data_pipeline.adapters.local.iceberg_table_catalog import IcebergTableCatalog
+from medical_data_pipeline.adapters.local.sqlite_ledger import SqliteLedger
+from medical_data_pipeline.catalog.registration import CatalogService
+from medical_data_pipeline.composition.key_locks import KeyLocks
+from medical_data_pipeline.composition.milestones import nothing
+from medical_data_pipeline.conversion.intake import DatasetBook, IntakeService
+from medical_data_pipeline.conversion.load_conversion import LoadConversion
+from medical_data_pipeline.conversion.service import ConversionService
+from medical_data_pipeline.errors import BackendUnavailable, SchemaConflict, TableNotFound
+from medical_data_pipeline.model.dataset import Dataset, LoadMode
+from medical_data_pipeline.model.load import Manifest
+
+MERGE_ALL = CompactionRule(min_files=2)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass
+class Bench:
+    """All parts over one folder, driven by hand."""
+
+    root: Path
+    catalog: IcebergTableCatalog
+    intake: IntakeService
+    conversion: LoadConversion
+    maintenance: IcebergMaintenance
+
+    def converted(self, key: str, content: str) -> Manifest:
+        upload = self.intake.put(key, iter([content.encode()]))
+        manifest = self.conversion.convert(upload.load)
+        assert manifest is not None
+        return manifest
+
+    def load(self, key: str, content: str) -> None:
+        CatalogService(self.catalog).register([self.converted(key, content)])
+
+    def rows(self, table: str, columns: str = "id, name") -> list[tuple[Any, ...]]:
+        """The table's rows as DuckDB reads them, held against PyIceberg's own scan."""
+        sql = f"SELECT {columns} FROM iceberg_scan('{self.catalog.read_location(table)}') ORDER BY ALL"
+        found = [tuple(row.values()) for row in reader().execute(sql).to_arrow_table().to_pylist()]
+        scanned = self.catalog.load(table).scan().to_arrow()
+        names = [name.strip() for name in columns.split(",")]
+        other = [tuple(row[name] for name in names) for row in scanned.select(names).to_pylist()]
+        assert sorted(map(str, found)) == sorted(map(str, other))
+        return found
+
+
+def reader() -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect()
+    for wheel in (duckdb_extension_avro, duckdb_extension_iceberg):
+        (file,) = Path(next(iter(wheel.__path__))).glob(
+            f"extensions/v{duckdb.__version__}/*.duckdb_extension"
+        )
+        connection.execute(f"LOAD '{file}'")
+    return connection
+
+
+@pytest.fixture
+def make_bench(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
+    opened: list[Bench] = []
+    ledgers: list[SqliteLedger] = []
+
+    def make(**datasets: Dataset) -> Bench:
+        store, ledger = FileObjectStore(tmp_path), SqliteLedger(tmp_path / "ledger.sqlite")
+        catalog = IcebergTableCatalog(tmp_path, "medical_data_db", FileRewriter())
+        book = DatasetBook("medical_records", datasets)
+        intake = IntakeService(store, ledger, book, now, KeyLocks(), "local", lambda load: None, nothing)
+        service = ConversionService(ArrowConversionEngine())
+        files = FileConvertedFiles(tmp_path)
+        conversion = LoadConversion(service, store, files, catalog, ledger, book, now, nothing)
+        bench = Bench(
+            tmp_path, catalog, intake, conversion, IcebergMaintenance(tmp_path, catalog, FileRewriter())
+        )
+        opened.append(bench)
+        ledgers.append(ledger)
+        return bench
+
+    yield make
+    for bench in opened:
+        bench.catalog.close()
+    for ledger in ledgers:
+        ledger.close()
+
+
+@pytest.fixture
+def bench(make_bench: Callable[..., Bench]) -> Bench:
+    return make_bench()
+
+
+def test_a_changed_file_replaces_its_own_rows_and_no_others(bench: Bench) -> None:
+    bench.load("t/a.csv", "id,name\n1,Ann\n2,Bob\n")
+    bench.load("t/b.csv", "id,name\n3,Cy\n")
+
+    bench.load("t/a.csv", "id,name\n1,Anna\n")
+
+    assert bench.rows("t") == [(1, "Anna"), (3, "Cy")]
+    assert len(bench.catalog.find("t").snapshots) == 3
+
+
+def test_registering_the_same_load_again_changes_nothing(bench: Bench) -> None:
+    manifest = bench.converted("t/a.csv", "id,name\n1,Ann\n")
+    service = CatalogService(bench.catalog)
+
+    first, again = service.register([manifest]), service.register([manifest, manifest])
+
+    assert first == again
+    assert bench.rows("t") == [(1, "Ann")]
+    assert len(bench.catalog.find("t").snapshots) == 1
+
+
+def test_an_older_version_that_comes_late_loses(bench: Bench) -> None:
+    older = bench.converted("t/a.csv", "id,name\n1,old\n")
+    newer = bench.converted("t/a.csv", "id,name\n1,new\n")
+    service = CatalogService(bench.catalog)
+
+    service.register([newer])
+    outcome = service.register([older])
+
+    assert outcome.superseded == (older.load_id,)
+    assert bench.rows("t") == [(1, "new")]
+
+
+def test_both_versions_in_one_batch_leave_the_newer(bench: Bench) -> None:
+    older = bench.converted("t/a.csv", "id,name\n1,old\n")
+    newer = bench.converted("t/a.csv", "id,name\n1,new\n")
+
+    CatalogService(bench.catalog).register([newer, older])
+
+    assert bench.rows("t") == [(1, "new")]
+
+
+def test_a_new_column_reads_null_in_older_files(bench: Bench) -> None:
+    bench.load("t/a.csv", "id,name\n1,Ann\n")
+
+    bench.load("t/b.csv", "name,id,extra\nBob,2,x\n")
+
+    assert bench.rows("t", "id, name, extra") == [(1, "Ann", None), (2, "Bob", "x")]
+
+
+def test_two_first_loads_of_different_types_conflict_and_nothing_changes(bench: Bench) -> None:
+    numbers, words = bench.converted("t/a.csv", "id,v\n1,5\n"), bench.converted("t/b.csv", "id,v\n2,x\n")
+
+    with pytest.raises(SchemaConflict):
+        CatalogService(bench.catalog).register([numbers, words])
+
+    with pytest.raises(TableNotFound):
+        bench.catalog.find("t")
+
+
+def test_a_file_replaced_after_compaction_leaves_exactly_its_new_rows(bench: Bench) -> None:
+    for number in range(5):
+        bench.load(f"t/{number}.csv", f"id,name\n{number},row {number}\n")
+    before = bench.rows("t")
+
+    assert bench.maintenance.compact("t", MERGE_ALL) == 5
+    assert bench.rows("t") == before
+    bench.load("t/3.csv", "id,name\n33,new\n")
+
+    assert bench.rows("t") == [(0, "row 0"), (1, "row 1"), (2, "row 2"), (4, "row 4"), (33, "new")]
+    assert len(bench.catalog.files("t", bench.catalog.load("t"))) == 2
+
+
+def test_sweeping_removes_only_what_no_snapshot_knows(bench: Bench) -> None:
+    for number in range(3):
+        bench.load(f"t/{number}.csv", f"id,name\n{number},row {number}\n")
+    bench.maintenance.compact("t", MERGE_ALL)
+
+    assert bench.maintenance.sweep_orphans(now(), timedelta(0)) >= 0
+    kept = bench.rows("t")
+    bench.maintenance.expire_snapshots("t", now())
+    swept = bench.maintenance.sweep_orphans(now() + timedelta(seconds=1), timedelta(0))
+
+    assert swept >= 3
+    assert bench.rows("t") == kept
+
+
+def test_replace_mode_makes_the_file_the_whole_table(make_bench: Callable[..., Bench]) -> None:
+    bench = make_bench(t=Dataset(table="t", mode=LoadMode.REPLACE))
+    bench.load("t/a.csv", "id,name\n1,Ann\n")
+
+    bench.load("t/b.csv", "id,name\n2,Bob\n")
+
+    assert bench.rows("t") == [(2, "Bob")]
+
+
+def test_upsert_mode_replaces_rows_of_the_same_key(make_bench: Callable[..., Bench]) -> None:
+    bench = make_bench(t=Dataset(table="t", mode=LoadMode.UPSERT, upsert_key=("id",)))
+    bench.load("t/a.csv", "id,name\n1,Ann\n2,Bob\n")
+
+    bench.load("t/b.csv", "id,name\n2,Robert\n3,Cy\n")
+
+    assert bench.rows("t") == [(1, "Ann"), (2, "Robert"), (3, "Cy")]
+
+
+def test_many_loads_go_into_one_snapshot(bench: Bench) -> None:
+    manifests = [bench.converted(f"t/{number}.csv", f"id,name\n{number},x\n") for number in range(60)]
+
+    CatalogService(bench.catalog).register(manifests)
+
+    assert len(bench.rows("t")) == 60
+    assert len(bench.catalog.find("t").snapshots) == 1
+
+
+def test_threads_that_commit_the_same_loads_add_each_once(bench: Bench) -> None:
+    manifests = [bench.converted(f"t/{number}.csv", f"id,name\n{number},x\n") for number in range(6)]
+    service = CatalogService(bench.catalog)
+    threads = [threading.Thread(target=service.register, args=([m],)) for m in manifests * 3]
+
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(bench.rows("t")) == 6
+
+
+def test_a_converted_file_that_is_not_as_promised_is_never_committed(bench: Bench) -> None:
+    manifest = bench.converted("t/a.csv", "id,name\n1,Ann\n")
+    (bench.root / manifest.data_files[0].key).write_bytes(b"other")
+
+    with pytest.raises(BackendUnavailable):
+        CatalogService(bench.catalog).register([manifest])
+
+
+def test_column_meanings_are_stored_with_the_table(bench: Bench) -> None:
+    bench.load("t/a.csv", "MRN,Birth Date\n00012345,1980-02-29\n")
+
+    columns = {column.name: column for column in bench.catalog.find("t").columns}
+
+    assert (columns["mrn"].meaning.tag, columns["mrn"].header) == ("mrn", "MRN")
+    assert columns["birth_date"].meaning.phi.value == "birth_date"
+
+
+def test_pruning_by_bounds_finds_every_kind_of_value(bench: Bench) -> None:
+    bench.load("t/a.csv", "id,day,price,seen\n1,2024-01-31,1.50,2024-01-31T08:00:00Z\n")
+    bench.load("t/b.csv", "id,day,price,seen\n2,2024-02-29,20.25,2024-02-29T08:00:00Z\n")
+    location = bench.catalog.read_location("t")
+
+    for condition in (
+        "day = DATE '2024-02-29'",
+        "price = 20.25",
+        "seen > TIMESTAMPTZ '2024-02-01 00:00:00+00'",
+        "id = 2",
+    ):
+        found = reader().execute(f"SELECT id FROM iceberg_scan('{location}') WHERE {condition}").fetchall()
+        assert found == [(2,)], condition
