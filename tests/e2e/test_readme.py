@@ -1,0 +1,119 @@
+"""What the README tells a newcomer to type works as typed."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.servers import Server
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    server = Server(tmp_path / "data")
+    server.start()
+    assert server.wait_ready()
+    yield server
+    server.kill()
+    server.client.close()
+
+
+def mdp(server: Server | None, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    environ = dict(os.environ)
+    if server is not None:
+        environ |= {"MDP_TOKEN": server.token, "MDP_SERVER": f"http://127.0.0.1:{server.port}"}
+    command = [sys.executable, "-m", "medical_data_pipeline.entrypoints.cli.main", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=environ, timeout=60, check=False)
+
+
+def test_the_demonstration_runs_end_to_end_and_prints_answers() -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "demo" / "run.py")],
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "Question 5" in done.stdout
+    assert "24400" in done.stdout
+    assert "unclosed_quote" in done.stdout
+
+
+def test_the_commands_of_the_readme_work_against_a_server(server: Server, tmp_path: Path) -> None:
+    file = tmp_path / "labs.csv"
+    file.write_text("mrn,value\n00012345,5.2\n00098765,<0.5\n00011111,1,SURPLUS\n", encoding="utf-8")
+
+    ingested = mdp(server, "ingest", str(file), "--table", "labs")
+    counted = mdp(server, "query", "SELECT count(*) AS n FROM labs", "--format", "json")
+    described = mdp(server, "describe", "labs")
+    rejected = mdp(server, "quarantine", "labs")
+    saved = mdp(
+        server,
+        "query",
+        "SELECT mrn FROM labs WHERE value = ?",
+        "--param",
+        "<0.5",
+        "--format",
+        "csv",
+        "-o",
+        str(tmp_path / "o.csv"),
+    )
+    loads = mdp(server, "loads")
+
+    assert (ingested.returncode, "committed" in ingested.stdout) == (0, True), ingested.stderr
+    assert '"n": 2' in counted.stdout
+    assert "record_number" in described.stdout
+    assert "too_many_fields" in rejected.stdout
+    assert (saved.returncode, "00098765" in (tmp_path / "o.csv").read_text()) == (0, True)
+    assert "committed" in loads.stdout
+    assert mdp(server, "tables").returncode == 0
+
+
+def test_a_file_copied_into_the_input_folder_is_loaded(server: Server) -> None:
+    folder = server.data / "input" / "copied"
+    folder.mkdir(parents=True)
+    (folder / "a.csv").write_text("id\n1\n2\n", encoding="utf-8")
+    os.utime(folder / "a.csv", (1_700_000_000, 1_700_000_000))
+
+    for _ in range(100):
+        if server.loads():
+            break
+        time.sleep(0.2)
+    server.wait_settled()
+
+    assert server.ask("SELECT count(*) FROM copied") == [[2]]
+
+
+def test_convert_answers_with_stable_exit_codes(tmp_path: Path) -> None:
+    good, empty = tmp_path / "labs.csv", tmp_path / "empty.csv"
+    good.write_text("id,zip\n1,02139\n", encoding="utf-8")
+    empty.write_text("", encoding="utf-8")
+
+    loaded = mdp(None, "convert", str(good), str(tmp_path / "out"))
+    refused = mdp(None, "convert", str(empty), str(tmp_path / "refused"))
+    missing = mdp(None, "convert", str(tmp_path / "no.csv"), str(tmp_path / "missing"))
+
+    assert (loaded.returncode, (tmp_path / "out" / "receipt.json").exists()) == (0, True)
+    assert (refused.returncode, refused.stderr.strip()) == (
+        3,
+        "mdp: refused (EMPTY_FILE): the file holds no rows",
+    )
+    assert [path for path in (tmp_path / "refused").rglob("*")] == []
+    assert (missing.returncode, len(missing.stderr.strip().splitlines())) == (1, 1)
+
+
+def test_without_a_server_the_command_says_so_in_one_line() -> None:
+    environ = {**os.environ, "MDP_TOKEN": "x", "MDP_SERVER": "http://127.0.0.1:9"}
+    command = [sys.executable, "-m", "medical_data_pipeline.entrypoints.cli.main", "tables"]
+
+    done = subprocess.run(command, capture_output=True, text=True, env=environ, timeout=60, check=False)
+
+    assert (done.returncode, len(done.stderr.strip().splitlines())) == (4, 1)
