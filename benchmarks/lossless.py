@@ -22,7 +22,7 @@ def first_loss(source: Path, target: Path) -> str:
         header = next(reader)
         head = list(islice(reader, ROWS))
         tail = list(deque(reader, ROWS))
-    converted = pq.ParquetDataset(target).read() if target.is_dir() else pq.read_table(target)
+    converted = pa.concat_tables([pq.read_table(file) for file in sorted(target.glob("part*.parquet"))])
     names = converted.column_names
     for rows in (head, tail):
         lost = _loss(rows, converted, header, names)

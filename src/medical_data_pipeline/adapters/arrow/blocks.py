@@ -11,8 +11,8 @@ from medical_data_pipeline.model.conversion import ReadPlan
 from medical_data_pipeline.model.quarantine import RejectReason
 
 FIRST_BLOCK_BYTES = 4 << 20
-MAX_BLOCK_BYTES = 16 << 20
-ROWS_A_BLOCK = 131_072
+MAX_BLOCK_BYTES = 8 << 20
+ROWS_A_BLOCK = 98_304
 # A quote that does not close within this much is taken for one that never does.
 MAX_RECORD_BYTES = 64 << 20
 _ENCODING_SAMPLE_BYTES = 1 << 16

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from medical_data_pipeline.errors import BackendUnavailable, StorageFull
 from medical_data_pipeline.model.conversion import WrittenFile
 
-_ROWS_A_GROUP = 100_000
+_ROWS_A_GROUP = 60_000
 _BYTES_A_GROUP = 48 << 20
 _MAX_PART_BYTES = 400 << 20
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -5,10 +5,10 @@ import json
 import shutil
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -85,23 +85,33 @@ def convert_file(src: Path, out_dir: Path, dataset: Dataset, has_lineage: bool =
             has_lineage_columns=has_lineage,
         )
         try:
-            with src.open("rb") as content:
-                digest = _sha256(content)
-                identity = load_id(ObjectRef("file", src.name), digest)
-                request = replace(request, source_sha256=digest, load_id=identity)
+            # Hashing takes as long as a good part of converting, and both can go on at once; only lineage
+            # has to know the hash first.
+            with src.open("rb") as content, ThreadPoolExecutor(1) as pool:
+                digest = pool.submit(_sha256, src)
+                if has_lineage:
+                    request = _identified(request, digest.result())
                 conversion = ConversionService(ArrowConversionEngine()).convert(content, request)
+                request = _identified(request, digest.result())
         except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
             raise InvalidRequest(f"the file cannot be read: {error.strerror}") from None
+        receipt = replace(conversion.receipt, sha256=request.source_sha256, load_id=request.load_id)
+        conversion = replace(conversion, receipt=receipt)
         (Path(hidden) / "receipt.json").write_bytes(receipt_to_json(conversion.receipt))
         _put_in_place(Path(hidden), out_dir)
     return conversion
 
 
-def _sha256(content: Any) -> str:
+def _identified(request: ConversionRequest, digest: str) -> ConversionRequest:
+    identity = load_id(ObjectRef("file", request.source_key), digest)
+    return replace(request, source_sha256=digest, load_id=identity)
+
+
+def _sha256(src: Path) -> str:
     digest = hashlib.sha256()
-    while chunk := content.read(_CHUNK):
-        digest.update(chunk)
-    content.seek(0)
+    with src.open("rb") as content:
+        while chunk := content.read(_CHUNK):
+            digest.update(chunk)
     return digest.hexdigest()
 
 
