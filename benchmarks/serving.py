@@ -17,7 +17,7 @@ from statistics import median
 import duckdb
 import httpx
 
-SMALL_FILES = 5000
+SMALL_FILES = 1000
 UPLOADS = 15
 
 

@@ -45,7 +45,7 @@ class LocalSettings:
     database: str = "medical_data_db"
     default_table: str = "medical_records"
     datasets: Mapping[str, Dataset] = field(default_factory=dict)
-    conversion_threads: int = 2
+    conversion_threads: int = 6
     query_workers: int = 2
     query_timeout_s: float = 60.0
     reconcile_period_s: float = 5.0

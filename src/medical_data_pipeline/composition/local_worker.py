@@ -1,9 +1,10 @@
 """The embedded pipeline at work: loads converted by a few threads, committed in batches by one."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from threading import Event, Lock, Thread
+from threading import BoundedSemaphore, Event, Lock, Thread
 from time import monotonic
 
 from medical_data_pipeline.catalog.registration import CatalogService
@@ -16,6 +17,9 @@ from medical_data_pipeline.ports import Clock, Ledger, Step
 MAX_ATTEMPTS = 5
 MAX_BATCH = 500
 _POLL_S = 0.2
+# Small loads mostly wait for the disk, so several go on at once; a large one fills two cores and memory.
+_LARGE_BYTES = 4 << 20
+_LARGE_AT_ONCE = 1
 # How long a commit waits for further loads that are being converted right now: it costs the same for all.
 _GATHER_S = 0.02
 
@@ -49,7 +53,7 @@ class Stages:
 class LocalWorker:
     """Finishes every load the ledger knows as unfinished; `submit` says that there is one more."""
 
-    def __init__(self, stages: Stages, report: Report, threads: int = 2) -> None:
+    def __init__(self, stages: Stages, report: Report, threads: int = 6) -> None:
         self._conversion = stages.conversion
         self._catalog = stages.catalog
         self._ledger = stages.ledger
@@ -58,6 +62,7 @@ class LocalWorker:
         self._report = report
         self._in_hand: set[str] = set()
         self._guard = Lock()
+        self._large = BoundedSemaphore(_LARGE_AT_ONCE)
         self._to_convert: SimpleQueue[str] = SimpleQueue()
         self._to_commit: SimpleQueue[Manifest] = SimpleQueue()
         self._stopping = Event()
@@ -137,7 +142,8 @@ class LocalWorker:
         if load.state is not LoadState.RECEIVED:
             return False
         try:
-            manifest = self._conversion.convert(load)
+            with self._large if load.size_bytes > _LARGE_BYTES else nullcontext():
+                manifest = self._conversion.convert(load)
         except BackendError as error:
             return self._again(load, error)
         except Exception as error:
