@@ -195,6 +195,15 @@ def test_sweeping_removes_only_what_no_snapshot_knows(bench: Bench) -> None:
     assert bench.rows("t") == kept
 
 
+def test_a_load_that_still_waits_for_its_commit_is_never_swept(bench: Bench) -> None:
+    manifest = bench.converted("t/a.csv", "id,name\n1,Ann\n")
+
+    bench.maintenance.sweep_orphans(now() + timedelta(days=2), waiting={manifest.load_id})
+    CatalogService(bench.catalog).register([manifest])
+
+    assert bench.rows("t") == [(1, "Ann")]
+
+
 def test_replace_mode_makes_the_file_the_whole_table(make_bench: Callable[..., Bench]) -> None:
     bench = make_bench(t=Dataset(table="t", mode=LoadMode.REPLACE))
     bench.load("t/a.csv", "id,name\n1,Ann\n")

@@ -113,7 +113,7 @@ class LocalPipeline:
         maintenance = IcebergMaintenance(data_dir, self.catalog, rewriter)
         self._reconciler = Reconciler(self.store, self.intake, clock, _reported(report, "reconcile-failed"))
         self._upkeep = Upkeep(
-            self.catalog, maintenance, self.engine, clock, _reported(report, "upkeep-failed")
+            self.catalog, self.ledger, maintenance, self.engine, clock, _reported(report, "upkeep-failed")
         )
 
     def start(self) -> None:

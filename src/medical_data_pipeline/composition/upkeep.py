@@ -7,7 +7,7 @@ from threading import Event, Thread
 from medical_data_pipeline.adapters.local.duckdb_query_engine import DuckDbQueryEngine
 from medical_data_pipeline.adapters.local.iceberg_maintenance import IcebergMaintenance
 from medical_data_pipeline.errors import PipelineError
-from medical_data_pipeline.ports import Clock, TableCatalog
+from medical_data_pipeline.ports import Clock, Ledger, TableCatalog
 
 # Time travel reaches back this far, and no query that runs now can need a file that was let go before.
 SNAPSHOT_AGE = timedelta(days=5)
@@ -19,15 +19,17 @@ SWEEP_PERIOD = timedelta(hours=1)
 class Upkeep:
     """Looks after every table each period."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all it looks after
         self,
         catalog: TableCatalog,
+        ledger: Ledger,
         maintenance: IcebergMaintenance,
         engine: DuckDbQueryEngine,
         clock: Clock,
         on_error: Callable[[str], None],
     ) -> None:
         self._catalog = catalog
+        self._ledger = ledger
         self._maintenance = maintenance
         self._engine = engine
         self._clock = clock
@@ -54,7 +56,8 @@ class Upkeep:
             self._expire(table)
         self._engine.sweep(self._clock())
         if self._clock() >= self._next_sweep:
-            self._maintenance.sweep_orphans(self._clock())
+            waiting = {load.load_id for load in self._ledger.unfinished()}
+            self._maintenance.sweep_orphans(self._clock(), waiting=waiting)
             self._next_sweep = self._clock() + SWEEP_PERIOD
 
     def _expire(self, table: str) -> None:

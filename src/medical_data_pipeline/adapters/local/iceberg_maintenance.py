@@ -1,6 +1,6 @@
 """Keeps tables quick and disks small: small files merged, old snapshots expired, unknown files swept."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -63,16 +63,19 @@ class IcebergMaintenance:
 
         self._catalog.retried(table, attempt)
 
-    def sweep_orphans(self, now: datetime, grace: timedelta = timedelta(hours=1)) -> int:
-        """Remove files no retained snapshot knows and no load waits for; returns how many.
+    def sweep_orphans(
+        self, now: datetime, grace: timedelta = timedelta(hours=1), waiting: Collection[str] = ()
+    ) -> int:
+        """Remove files no retained snapshot knows; returns how many.
 
-        Files younger than `grace` may belong to a write under way and stay.
+        Files younger than `grace` may belong to a write under way and stay, as do those of the loads
+        `waiting` for their commit, however long they wait.
         """
         known = {
             path for table in self._catalog.list() for path in self._reachable(self._catalog.load(table))
         }
         removed = 0
-        for path in self._candidates():
+        for path in self._candidates(waiting):
             age = now.timestamp() - path.stat().st_mtime
             if age > grace.total_seconds() and str(path).removesuffix(LIST_SUFFIX) not in known:
                 path.unlink()
@@ -130,9 +133,10 @@ class IcebergMaintenance:
                 for entry in manifest.fetch_manifest_entry(loaded.io, discard_deleted=True):
                     yield entry.data_file.file_path
 
-    def _candidates(self) -> Iterator[Path]:
+    def _candidates(self, waiting: Collection[str]) -> Iterator[Path]:
         """Files of tables, and Parquet files of loads: receipts and manifests are the history and stay."""
         yield from (path for path in (self._root / "tables").rglob("*") if path.is_file())
         for path in (self._root / CURATED_PREFIX).rglob("*.parquet"):
-            if LOAD_FOLDER.search(str(path)):
+            match = LOAD_FOLDER.search(str(path))
+            if match and match["load"] not in waiting:
                 yield path
