@@ -1,12 +1,59 @@
 """What integration tests share."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from medical_data_pipeline.adapters.arrow.conversion_engine import ArrowConversionEngine
+from medical_data_pipeline.adapters.local.file_converted import FileConvertedFiles
+from medical_data_pipeline.adapters.local.file_object_store import FileObjectStore
+from medical_data_pipeline.adapters.local.iceberg_maintenance import IcebergMaintenance
+from medical_data_pipeline.adapters.local.iceberg_rewrite import FileRewriter
+from medical_data_pipeline.adapters.local.iceberg_table_catalog import IcebergTableCatalog
+from medical_data_pipeline.adapters.local.sqlite_ledger import SqliteLedger
+from medical_data_pipeline.composition.key_locks import KeyLocks
+from medical_data_pipeline.composition.milestones import nothing
+from medical_data_pipeline.conversion.intake import DatasetBook, IntakeService
+from medical_data_pipeline.conversion.load_conversion import LoadConversion
+from medical_data_pipeline.conversion.service import ConversionService
+from medical_data_pipeline.model.dataset import Dataset
 from tests.conversions import Converter
+from tests.integration.iceberg_bench import Bench, now
 
 
 @pytest.fixture
 def convert(tmp_path: Path) -> Converter:
     return Converter(tmp_path)
+
+
+@pytest.fixture
+def make_bench(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
+    opened: list[Bench] = []
+    ledgers: list[SqliteLedger] = []
+
+    def make(**datasets: Dataset) -> Bench:
+        store, ledger = FileObjectStore(tmp_path), SqliteLedger(tmp_path / "ledger.sqlite")
+        catalog = IcebergTableCatalog(tmp_path, "medical_data_db", FileRewriter())
+        book = DatasetBook("medical_records", datasets)
+        intake = IntakeService(store, ledger, book, now, KeyLocks(), "local", lambda load: None, nothing)
+        service = ConversionService(ArrowConversionEngine())
+        files = FileConvertedFiles(tmp_path)
+        conversion = LoadConversion(service, store, files, catalog, ledger, book, now, nothing)
+        bench = Bench(
+            tmp_path, catalog, intake, conversion, IcebergMaintenance(tmp_path, catalog, FileRewriter())
+        )
+        opened.append(bench)
+        ledgers.append(ledger)
+        return bench
+
+    yield make
+    for bench in opened:
+        bench.catalog.close()
+    for ledger in ledgers:
+        ledger.close()
+
+
+@pytest.fixture
+def bench(make_bench: Callable[..., Bench]) -> Bench:
+    return make_bench()

@@ -1,111 +1,18 @@
 """The pipeline on real parts, in one process: loads, replacements, conflicts, compaction, two readers."""
 
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
+from datetime import timedelta
 
-import duckdb
-import duckdb_extension_avro
-import duckdb_extension_iceberg
 import pytest
 
-from medical_data_pipeline.adapters.arrow.conversion_engine import ArrowConversionEngine
-from medical_data_pipeline.adapters.local.file_converted import FileConvertedFiles
-from medical_data_pipeline.adapters.local.file_object_store import FileObjectStore
-from medical_data_pipeline.adapters.local.iceberg_maintenance import CompactionRule, IcebergMaintenance
-from medical_data_pipeline.adapters.local.iceberg_rewrite import FileRewriter
-from medical_data_pipeline.adapters.local.iceberg_table_catalog import IcebergTableCatalog
-from medical_data_pipeline.adapters.local.sqlite_ledger import SqliteLedger
+from medical_data_pipeline.adapters.local.iceberg_maintenance import CompactionRule
 from medical_data_pipeline.catalog.registration import CatalogService
-from medical_data_pipeline.composition.key_locks import KeyLocks
-from medical_data_pipeline.composition.milestones import nothing
-from medical_data_pipeline.conversion.intake import DatasetBook, IntakeService
-from medical_data_pipeline.conversion.load_conversion import LoadConversion
-from medical_data_pipeline.conversion.service import ConversionService
 from medical_data_pipeline.errors import BackendUnavailable, SchemaConflict, TableNotFound
 from medical_data_pipeline.model.dataset import Dataset, LoadMode
-from medical_data_pipeline.model.load import Manifest
+from tests.integration.iceberg_bench import Bench, now, reader
 
 MERGE_ALL = CompactionRule(min_files=2)
-
-
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
-@dataclass
-class Bench:
-    """All parts over one folder, driven by hand."""
-
-    root: Path
-    catalog: IcebergTableCatalog
-    intake: IntakeService
-    conversion: LoadConversion
-    maintenance: IcebergMaintenance
-
-    def converted(self, key: str, content: str) -> Manifest:
-        upload = self.intake.put(key, iter([content.encode()]))
-        manifest = self.conversion.convert(upload.load)
-        assert manifest is not None
-        return manifest
-
-    def load(self, key: str, content: str) -> None:
-        CatalogService(self.catalog).register([self.converted(key, content)])
-
-    def rows(self, table: str, columns: str = "id, name") -> list[tuple[Any, ...]]:
-        """The table's rows as DuckDB reads them, held against PyIceberg's own scan."""
-        sql = f"SELECT {columns} FROM iceberg_scan('{self.catalog.read_location(table)}') ORDER BY ALL"
-        found = [tuple(row.values()) for row in reader().execute(sql).to_arrow_table().to_pylist()]
-        scanned = self.catalog.load(table).scan().to_arrow()
-        names = [name.strip() for name in columns.split(",")]
-        other = [tuple(row[name] for name in names) for row in scanned.select(names).to_pylist()]
-        assert sorted(map(str, found)) == sorted(map(str, other))
-        return found
-
-
-def reader() -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect()
-    for wheel in (duckdb_extension_avro, duckdb_extension_iceberg):
-        (file,) = Path(next(iter(wheel.__path__))).glob(
-            f"extensions/v{duckdb.__version__}/*.duckdb_extension"
-        )
-        connection.execute(f"LOAD '{file}'")
-    return connection
-
-
-@pytest.fixture
-def make_bench(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
-    opened: list[Bench] = []
-    ledgers: list[SqliteLedger] = []
-
-    def make(**datasets: Dataset) -> Bench:
-        store, ledger = FileObjectStore(tmp_path), SqliteLedger(tmp_path / "ledger.sqlite")
-        catalog = IcebergTableCatalog(tmp_path, "medical_data_db", FileRewriter())
-        book = DatasetBook("medical_records", datasets)
-        intake = IntakeService(store, ledger, book, now, KeyLocks(), "local", lambda load: None, nothing)
-        service = ConversionService(ArrowConversionEngine())
-        files = FileConvertedFiles(tmp_path)
-        conversion = LoadConversion(service, store, files, catalog, ledger, book, now, nothing)
-        bench = Bench(
-            tmp_path, catalog, intake, conversion, IcebergMaintenance(tmp_path, catalog, FileRewriter())
-        )
-        opened.append(bench)
-        ledgers.append(ledger)
-        return bench
-
-    yield make
-    for bench in opened:
-        bench.catalog.close()
-    for ledger in ledgers:
-        ledger.close()
-
-
-@pytest.fixture
-def bench(make_bench: Callable[..., Bench]) -> Bench:
-    return make_bench()
 
 
 def test_a_changed_file_replaces_its_own_rows_and_no_others(bench: Bench) -> None:

@@ -9,6 +9,7 @@ from medical_data_pipeline.adapters.local.date_formats import parse_date_format
 from medical_data_pipeline.adapters.local.yaml_datasets import MAX_FILE_BYTES, load_datasets
 from medical_data_pipeline.errors import SettingsError
 from medical_data_pipeline.model.dataset import Contract, Dataset, LoadMode, RejectLimit
+from medical_data_pipeline.model.row_layout import PartitionField, RowLayout, Transform
 from medical_data_pipeline.model.table import (
     BIGINT,
     BOOLEAN,
@@ -47,7 +48,9 @@ def test_the_example_of_the_documentation_is_read_whole(tmp_path):
     assert labs.null_tokens == ("NULL", "-")
     assert (labs.contract, labs.mode, labs.upsert_key) == (Contract.EVOLVE, LoadMode.UPSERT, ("lab_id",))
     assert labs.reject_limit == RejectLimit(0.1, 20)
-    assert (labs.partition_by, labs.sort_by) == (("collected_on",), ("mrn", "collected_on"))
+    assert labs.layout == RowLayout(
+        (PartitionField("collected_on", Transform.MONTH),), ("mrn", "collected_on")
+    )
     assert (labs.columns["collected_on"].type, labs.columns["collected_on"].format) == (DATE, "%d.%m.%Y")
     assert labs.columns["result_at"].format == "%m/%d/%Y %I:%M:%S %p"
     assert labs.columns["amount"].type == decimal(10, 2)

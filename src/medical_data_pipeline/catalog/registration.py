@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from medical_data_pipeline.model.dataset import LoadMode
 from medical_data_pipeline.model.load import Manifest
 from medical_data_pipeline.model.quarantine import QUARANTINE_COLUMNS, quarantine_table
+from medical_data_pipeline.model.row_layout import RowLayout
 from medical_data_pipeline.ports import CommitOutcome, TableCatalog
 
 
@@ -53,8 +54,7 @@ def _as_quarantine(manifest: Manifest, table: str) -> Manifest:
         quarantine_files=(),
         mode=mode,
         upsert_key=(),
-        partition_by=(),
-        sort_by=(),
+        layout=RowLayout(),
     )
 
 

@@ -105,7 +105,9 @@ class LoadConversion:
             sequencer=load.sequencer,
             columns=conversion.columns,
             data_files=tuple(
-                DataFile(prefix + f.name, f.size_bytes, f.rows) for f in written.data_files if f.rows
+                DataFile(prefix + f.name, f.size_bytes, f.rows, f.partition)
+                for f in written.data_files
+                if f.rows
             ),
             quarantine_files=tuple(
                 DataFile(prefix + f.name, f.size_bytes, f.rows) for f in written.quarantine_files
@@ -115,8 +117,7 @@ class LoadConversion:
             receipt_key=receipt_key(load.table, load.load_id),
             mode=dataset.mode,
             upsert_key=dataset.upsert_key,
-            partition_by=dataset.partition_by,
-            sort_by=dataset.sort_by,
+            layout=conversion.layout,
         )
 
     def _put(self, load: Load, key: str, content: bytes) -> None:

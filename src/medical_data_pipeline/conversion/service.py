@@ -16,6 +16,7 @@ from medical_data_pipeline.conversion.plan_columns import (
     file_columns,
     plan_columns,
 )
+from medical_data_pipeline.conversion.plan_row_layout import plan_row_layout, require_partitionable
 from medical_data_pipeline.errors import EncodingMismatch, FileRefused
 from medical_data_pipeline.model.conversion import (
     Lineage,
@@ -27,6 +28,7 @@ from medical_data_pipeline.model.conversion import (
 )
 from medical_data_pipeline.model.dataset import Dataset
 from medical_data_pipeline.model.load import ColumnReceipt, Receipt, RowCounts
+from medical_data_pipeline.model.row_layout import RowLayout
 from medical_data_pipeline.model.table import LINEAGE, Column, Kind, Table
 from medical_data_pipeline.ports import ConversionEngine, ConversionSession
 
@@ -51,9 +53,10 @@ class ConversionRequest:
 
 @dataclass(frozen=True)
 class Conversion:
-    """What was made: the columns of the data files, the files, and the receipt."""
+    """What was made: the columns of the data files and how rows lie in them, the files, and the receipt."""
 
     columns: tuple[Column, ...]
+    layout: RowLayout
     written: WriteReport
     receipt: Receipt
 
@@ -119,9 +122,11 @@ class ConversionService:
             timer.lap("sample")
             read = _read(session, sample, request)
             timer.lap("profile")
-            written = session.write(read.plan, _write_plan(read.columns_plan, request))
+            columns = tuple(each.column for each in read.columns_plan.columns)
+            plan = _write_plan(read.columns_plan, request)
+            require_partitionable(plan.layout, columns)
+            written = session.write(read.plan, plan)
             timer.lap("write")
-        columns = tuple(each.column for each in read.columns_plan.columns)
         receipt = _receipt(request, read, written)
         receipt = replace(
             receipt,
@@ -129,7 +134,9 @@ class ConversionService:
             dialect={"compression": sample.compression.value, **receipt.dialect},
             timings_s=timer.seconds,
         )
-        return Conversion((*columns, *LINEAGE) if request.has_lineage_columns else columns, written, receipt)
+        if request.has_lineage_columns:
+            columns = (*columns, *LINEAGE)
+        return Conversion(columns, plan.layout, written, receipt)
 
 
 def _read(session: ConversionSession, sample: Sample, request: ConversionRequest) -> _Read:
@@ -214,6 +221,8 @@ def _write_plan(plan: ColumnsPlan, request: ConversionRequest) -> WritePlan:
         lineage=Lineage(request.source_key, request.load_id, request.loaded_at),
         has_lineage_columns=request.has_lineage_columns,
         reject_limit=request.dataset.reject_limit,
+        layout=plan_row_layout(request.dataset, request.table, tuple(each.column for each in plan.columns)),
+        key=request.dataset.upsert_key,
     )
 
 

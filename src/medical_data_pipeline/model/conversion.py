@@ -8,6 +8,7 @@ from pathlib import Path
 from medical_data_pipeline.model.dataset import RejectLimit
 from medical_data_pipeline.model.dialect import Compression, Dialect
 from medical_data_pipeline.model.facts import ColumnFacts
+from medical_data_pipeline.model.row_layout import PartitionValue, RowLayout
 from medical_data_pipeline.model.table import ColumnType
 
 
@@ -99,7 +100,9 @@ class Lineage:
 class WritePlan:
     """How to write the file: its columns in order, and where. Files appear whole or not at all.
 
-    The engine refuses the file when more rows are set aside than `reject_limit` allows.
+    The engine refuses the file when more rows are set aside than `reject_limit` allows. With a `key`, the
+    last row of each key is loaded; rows before it, and rows without a whole key, are set aside. Those set
+    aside for a later row of their key are in order and do not count against the limit.
     """
 
     columns: tuple[ColumnPlan, ...]
@@ -107,15 +110,18 @@ class WritePlan:
     lineage: Lineage
     has_lineage_columns: bool
     reject_limit: RejectLimit
+    layout: RowLayout = field(default_factory=RowLayout)
+    key: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class WrittenFile:
-    """One Parquet file, relative to the plan's directory."""
+    """One Parquet file, relative to the plan's directory; `partition` are its values of the plan's layout."""
 
     name: str
     size_bytes: int
     rows: int
+    partition: tuple[PartitionValue, ...] = ()
 
 
 @dataclass(frozen=True)

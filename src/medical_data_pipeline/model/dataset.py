@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from medical_data_pipeline.model.row_layout import RowLayout
 from medical_data_pipeline.model.table import ColumnType, PhiClass
 
 
@@ -67,8 +68,7 @@ class Dataset:
     contract: Contract = Contract.EVOLVE
     mode: LoadMode = LoadMode.APPEND
     upsert_key: tuple[str, ...] = ()
-    partition_by: tuple[str, ...] = ()
-    sort_by: tuple[str, ...] = ()
+    layout: RowLayout = field(default_factory=RowLayout)
     reject_limit: RejectLimit = field(default_factory=RejectLimit)
 
     def __post_init__(self) -> None:

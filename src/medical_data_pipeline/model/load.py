@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from medical_data_pipeline.model.dataset import LoadMode
 from medical_data_pipeline.model.objects import ObjectRef
+from medical_data_pipeline.model.row_layout import PartitionValue, RowLayout
 from medical_data_pipeline.model.table import Column
 
 
@@ -58,11 +59,12 @@ class Load:
 
 @dataclass(frozen=True)
 class DataFile:
-    """One Parquet file of a load."""
+    """One Parquet file of a load. `partition` are its values, one for each partition field of the load."""
 
     key: str
     size_bytes: int
     rows: int
+    partition: tuple[PartitionValue, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -86,8 +88,7 @@ class Manifest:
     receipt_key: str
     mode: LoadMode = LoadMode.APPEND
     upsert_key: tuple[str, ...] = ()
-    partition_by: tuple[str, ...] = ()
-    sort_by: tuple[str, ...] = ()
+    layout: RowLayout = field(default_factory=RowLayout)
 
 
 @dataclass(frozen=True)

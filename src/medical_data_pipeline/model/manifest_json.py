@@ -9,6 +9,7 @@ from medical_data_pipeline.errors import InvalidRequest
 from medical_data_pipeline.model.dataset import LoadMode
 from medical_data_pipeline.model.load import DataFile, Manifest, RowCounts
 from medical_data_pipeline.model.objects import ObjectRef
+from medical_data_pipeline.model.row_layout import RowLayout, parse_partition_field
 from medical_data_pipeline.model.table import Column, ColumnType, Kind, Meaning, PhiClass
 
 FORMAT_VERSION = 1
@@ -31,8 +32,8 @@ def manifest_to_json(manifest: Manifest) -> bytes:
         "receipt_key": manifest.receipt_key,
         "mode": manifest.mode.value,
         "upsert_key": list(manifest.upsert_key),
-        "partition_by": list(manifest.partition_by),
-        "sort_by": list(manifest.sort_by),
+        "partition_by": [str(field) for field in manifest.layout.partition_by],
+        "sort_by": list(manifest.layout.sort_by),
     }
     return json.dumps(document, separators=(",", ":")).encode("ascii")
 
@@ -57,15 +58,17 @@ def _manifest(document: Mapping[str, Any]) -> Manifest:
         version=document["version"],
         sequencer=document["sequencer"],
         columns=tuple(_column(column) for column in document["columns"]),
-        data_files=tuple(DataFile(**file) for file in document["data_files"]),
-        quarantine_files=tuple(DataFile(**file) for file in document["quarantine_files"]),
+        data_files=tuple(_file(file) for file in document["data_files"]),
+        quarantine_files=tuple(_file(file) for file in document["quarantine_files"]),
         rows=RowCounts(**document["rows"]),
         loaded_at=datetime.fromisoformat(document["loaded_at"]),
         receipt_key=document["receipt_key"],
         mode=LoadMode(document["mode"]),
         upsert_key=tuple(document["upsert_key"]),
-        partition_by=tuple(document["partition_by"]),
-        sort_by=tuple(document["sort_by"]),
+        layout=RowLayout(
+            tuple(parse_partition_field(text) for text in document["partition_by"]),
+            tuple(document["sort_by"]),
+        ),
     )
 
 
@@ -92,7 +95,13 @@ def _column(document: Mapping[str, Any]) -> Column:
 
 
 def _file_to_json(file: DataFile) -> dict[str, object]:
-    return {"key": file.key, "size_bytes": file.size_bytes, "rows": file.rows}
+    document: dict[str, object] = {"key": file.key, "size_bytes": file.size_bytes, "rows": file.rows}
+    return document | ({"partition": list(file.partition)} if file.partition else {})
+
+
+def _file(document: Mapping[str, Any]) -> DataFile:
+    partition = tuple(document.get("partition", ()))
+    return DataFile(document["key"], document["size_bytes"], document["rows"], partition)
 
 
 def _rows_to_json(rows: RowCounts) -> dict[str, int]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from medical_data_pipeline.model.row_layout import RowLayout
+
 
 class Kind(StrEnum):
     """The types a column can have; each exists in Iceberg, Athena, DuckDB and Arrow."""
@@ -171,6 +173,7 @@ class Table:
     metadata_location: str
     snapshots: tuple[Snapshot, ...] = ()
     comment: str = ""
+    layout: RowLayout = field(default_factory=RowLayout)
 
     def column(self, name: str) -> Column | None:
         return next((column for column in self.columns if column.name == name), None)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from threading import Event
 from typing import BinaryIO
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from medical_data_pipeline.adapters.arrow.block_parser import ParsedBlock, parse_block
@@ -84,10 +86,25 @@ class ArrowConversionSession(ConversionSession):
     def write(self, read: ReadPlan, plan: WritePlan) -> WriteReport:
         guessed, self._guessed = self._guessed, None
         if guessed is not None and guessed.plan == plan:
-            return guessed.publish()
-        if guessed is not None:
-            guessed.abandon()
-        writer = TableWriter(read, plan, self._repeating)
+            writer = guessed
+        else:
+            if guessed is not None:
+                guessed.abandon()
+            writer = self._written(read, plan, None)
+        try:
+            repeated = writer.repeated_rows()
+        except BaseException:
+            writer.abandon()
+            raise
+        if len(repeated):
+            writer.abandon()
+            writer = self._written(read, plan, repeated)
+        return writer.publish()
+
+    def _written(
+        self, read: ReadPlan, plan: WritePlan, repeated_rows: npt.NDArray[np.int64] | None
+    ) -> TableWriter:
+        writer = TableWriter(read, plan, self._repeating, repeated_rows)
         try:
             wanted = [column.source for column in plan.columns]
             passing = _Pass(read, wanted, (), writer)
@@ -97,7 +114,7 @@ class ArrowConversionSession(ConversionSession):
         except BaseException:
             writer.abandon()
             raise
-        return writer.publish()
+        return writer
 
     def close(self) -> None:
         """Leave no file that nobody asked for."""

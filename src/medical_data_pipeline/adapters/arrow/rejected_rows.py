@@ -1,6 +1,6 @@
 """The rows of a block that are set aside: their place in the file, their text and why."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,17 +16,26 @@ from medical_data_pipeline.model.conversion import Lineage, ReadPlan
 from medical_data_pipeline.model.quarantine import QUARANTINE_COLUMNS, RejectedRow, RejectReason
 
 QUARANTINE_SCHEMA = pa.schema([(column.name, arrow_type(column.type)) for column in QUARANTINE_COLUMNS])
-Misfits = Mapping[str, npt.NDArray[np.bool_]]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why some of a block's rows are set aside; `rows` is a mask over its table."""
+
+    reason: RejectReason
+    rows: npt.NDArray[np.bool_]
+    column: str = ""
+    wanted: str = ""
 
 
 @dataclass(frozen=True)
 class TypedBlock:
-    """A block with the cells that do not fit: a mask over its table for each column that has any."""
+    """A block whose cells have been typed, with what is wrong with some of its rows."""
 
     block: Block
     parsed: ParsedBlock
     place: Place
-    misfits: Misfits
+    faults: Sequence[Fault] = ()
 
     @property
     def rows(self) -> npt.NDArray[np.int64]:
@@ -35,24 +44,24 @@ class TypedBlock:
 
     def kept(self) -> npt.NDArray[np.bool_] | None:
         """Which of the table's rows stay, or None for all."""
-        if not self.misfits:
+        if not self.faults:
             return None
-        keep: npt.NDArray[np.bool_] = ~np.logical_or.reduce(list(self.misfits.values()))
+        keep: npt.NDArray[np.bool_] = ~np.logical_or.reduce([fault.rows for fault in self.faults])
         return keep
 
 
-def rejected_rows(typed: TypedBlock, types: Mapping[str, str], read: ReadPlan) -> list[RejectedRow]:
-    """The rows to set aside, in file order; each once, for the first column that does not fit."""
-    if not typed.misfits and not typed.parsed.rejected:
+def rejected_rows(typed: TypedBlock, read: ReadPlan) -> list[RejectedRow]:
+    """The rows to set aside, in file order; each once, for the first of its faults."""
+    if not typed.faults and not typed.parsed.rejected:
         return []
     lines = _RowTexts(typed, read)
     found = {odd.row: _odd(odd, lines, typed.place) for odd in typed.parsed.rejected}
     rows = typed.rows
-    for name, mask in typed.misfits.items():
-        for index in np.flatnonzero(mask).tolist():
+    for fault in typed.faults:
+        for index in np.flatnonzero(fault.rows).tolist():
             row = int(rows[index])
             if row not in found:
-                found[row] = _misfit(row, name, types[name], lines, typed)
+                found[row] = _faulty(row, fault, lines, typed)
     return [found[row] for row in sorted(found)]
 
 
@@ -60,11 +69,12 @@ def _odd(odd: OddRow, lines: "_RowTexts", place: Place) -> RejectedRow:
     return RejectedRow(place.row + odd.row + 1, lines.line(odd.row), odd.reason, "", "", odd.raw)
 
 
-def _misfit(row: int, name: str, wanted: str, lines: "_RowTexts", typed: TypedBlock) -> RejectedRow:
+def _faulty(row: int, fault: Fault, lines: "_RowTexts", typed: TypedBlock) -> RejectedRow:
     is_short = row in typed.parsed.raw_short
-    reason = RejectReason.TOO_FEW_FIELDS if is_short else RejectReason.WRONG_TYPE
+    is_too_short = is_short and fault.reason is not RejectReason.DUPLICATE_KEY
+    reason = RejectReason.TOO_FEW_FIELDS if is_too_short else fault.reason
     raw = typed.parsed.raw_short[row] if is_short else lines.text(row)
-    return RejectedRow(typed.place.row + row + 1, lines.line(row), reason, name, wanted, raw)
+    return RejectedRow(typed.place.row + row + 1, lines.line(row), reason, fault.column, fault.wanted, raw)
 
 
 class _RowTexts:

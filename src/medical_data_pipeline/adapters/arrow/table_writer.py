@@ -1,6 +1,9 @@
 """Blocks typed by plan and written to their series of files; rows that do not fit go to the quarantine's."""
 
+import shutil
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
@@ -9,23 +12,27 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from medical_data_pipeline.adapters.arrow.arranged_rows import Partition, arranged_rows
 from medical_data_pipeline.adapters.arrow.block_parser import ParsedBlock
 from medical_data_pipeline.adapters.arrow.blocks import Block
 from medical_data_pipeline.adapters.arrow.cells import arrow_type, typed_cells
 from medical_data_pipeline.adapters.arrow.file_pass import SERIES, Place
-from medical_data_pipeline.adapters.arrow.parquet_parts import PartWriter, publish
+from medical_data_pipeline.adapters.arrow.parquet_parts import PartWriter, publish, storage_errors
 from medical_data_pipeline.adapters.arrow.rejected_rows import (
     QUARANTINE_SCHEMA,
+    Fault,
     TypedBlock,
     quarantine_rows,
     rejected_rows,
 )
+from medical_data_pipeline.adapters.arrow.repeated_keys import RepeatedKeys
 from medical_data_pipeline.errors import FileRefused
 from medical_data_pipeline.model.conversion import Lineage, ReadPlan, WritePlan, WriteReport, WrittenFile
-from medical_data_pipeline.model.quarantine import RejectedRow
+from medical_data_pipeline.model.quarantine import RejectedRow, RejectReason
 from medical_data_pipeline.model.table import LINEAGE, Kind
 
 QUARANTINE_FOLDER = "_quarantine"
+SCRATCH_FOLDER = ".scratch"
 _DICTIONARY = pa.dictionary(pa.int32(), pa.string())
 _CONSTANT_TEXTS = ("_source_file", "_load_id")
 _GROWING = (Kind.BIGINT, Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMP_TZ)
@@ -34,14 +41,28 @@ _GROWING = (Kind.BIGINT, Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMP_TZ)
 class TableWriter:
     """All files of one file's rows. Hidden until `publish`; `abandon` leaves nothing."""
 
-    def __init__(self, read: ReadPlan, plan: WritePlan, repeating: frozenset[str]) -> None:
+    def __init__(
+        self,
+        read: ReadPlan,
+        plan: WritePlan,
+        repeating: frozenset[str],
+        repeated_rows: npt.NDArray[np.int64] | None = None,
+    ) -> None:
+        """`repeated_rows` are the rows to set aside for a later one of their key; None: not known yet."""
         self._read = read
         self.plan = plan
-        self._types = {column.name: str(column.type) for column in plan.columns}
-        self._schema = _schema(plan)
+        self._repeating = repeating
+        self._repeated_rows = repeated_rows
+        # Rows to be arranged always carry their lineage: it makes their order the same each time.
+        self._has_lineage = plan.has_lineage_columns or bool(plan.layout)
+        self._schema = _schema(plan, self._has_lineage)
+        self._scratch = plan.directory / SCRATCH_FOLDER
         plan.directory.mkdir(parents=True, exist_ok=True)
         folder = plan.directory / QUARANTINE_FOLDER
-        self._parts = [self._part(plan.directory, index, repeating) for index in range(SERIES)]
+        target = self._scratch if plan.layout else plan.directory
+        self._parts = [self._part(target, f"part-{index}", self._schema) for index in range(SERIES)]
+        self._keys = RepeatedKeys(self._scratch, plan.key, SERIES)
+        self._arranged: list[PartWriter] = []
         self._quarantine = PartWriter(folder, "part", QUARANTINE_SCHEMA, ["reason", "_source_file"], [])
         self._lock = Lock()
         self._loaded = 0
@@ -55,24 +76,41 @@ class TableWriter:
         Raises:
             pa.ArrowInvalid: a cell does not fit a type that is not forced.
         """
-        columns, misfits = [], {}
+        columns, faults = [], []
         for column in self.plan.columns:
             typed = typed_cells(parsed.column(column.source), column)
             columns.append(typed.column)
             if typed.misfits is not None:
-                misfits[column.name] = typed.misfits
-        typed_block = TypedBlock(block, parsed, place, misfits)
-        if self.plan.has_lineage_columns:
-            columns += _lineage_columns(self.plan.lineage, typed_block.rows + place.row + 1)
-        self._write_table(pa.table(columns, schema=self._schema), typed_block)
+                fault = Fault(RejectReason.WRONG_TYPE, typed.misfits, column.name, str(column.type))
+                faults.append(fault)
+        rows = TypedBlock(block, parsed, place).rows + place.row + 1
+        if self._has_lineage:
+            columns += _lineage_columns(self.plan.lineage, rows)
+        table = pa.table(columns, schema=self._schema)
+        faults += self._key_faults(table, rows)
+        self._write_table(table, TypedBlock(block, parsed, place, faults))
+
+    def _key_faults(self, table: pa.Table, rows: npt.NDArray[np.int64]) -> list[Fault]:
+        faults = [
+            Fault(RejectReason.NULL_KEY, np.asarray(table.column(name).is_null()), name)
+            for name in self.plan.key
+            if table.column(name).null_count
+        ]
+        if self._repeated_rows is not None and len(self._repeated_rows):
+            repeated = np.isin(rows, self._repeated_rows, assume_unique=True)
+            faults += [Fault(RejectReason.DUPLICATE_KEY, repeated)] if repeated.any() else []
+        return faults
 
     def _write_table(self, table: pa.Table, typed: TypedBlock) -> None:
+        series, rows = typed.block.number % SERIES, typed.rows + typed.place.row + 1
         keep = typed.kept()
         if keep is not None:
-            table = table.filter(pa.array(keep))
-        rejected = rejected_rows(typed, self._types, self._read)
+            table, rows = table.filter(pa.array(keep)), rows[keep]
+        rejected = rejected_rows(typed, self._read)
         self._count(table, typed, rejected)
-        self._parts[typed.block.number % SERIES].write(table)
+        self._parts[series].write(table)
+        if self.plan.key and self._repeated_rows is None:
+            self._keys.add(series, rows, table)
         if rejected:
             with self._lock:
                 self._quarantine.write(quarantine_rows(rejected, self.plan.lineage))
@@ -84,8 +122,14 @@ class TableWriter:
             self._loaded += table.num_rows
             self._filled += filled
             self._rejected.update(row.reason.value for row in rejected)
-            for name in table.column_names:
-                self._nulls[name] += table.column(name).null_count
+            for column in self.plan.columns:
+                self._nulls[column.name] += table.column(column.name).null_count
+
+    def repeated_rows(self) -> npt.NDArray[np.int64]:
+        """The rows written although a later one has their key: then the file has to be written anew."""
+        if not self.plan.key or self._repeated_rows is not None:
+            return np.array([], np.int64)
+        return self._keys.rows()
 
     def publish(self) -> WriteReport:
         """Make the files durable and visible, unless too many rows were set aside.
@@ -95,8 +139,7 @@ class TableWriter:
         """
         try:
             self._require_within_limit()
-            written = [part.finish(keep_empty=index == 0) for index, part in enumerate(self._parts)]
-            data = [file for files in written for file in files]
+            data = self._finished_parts()
             rejected = self._quarantine.finish(keep_empty=False)
             if (self.plan.directory / QUARANTINE_FOLDER).is_dir():
                 publish(self.plan.directory / QUARANTINE_FOLDER, rejected)
@@ -104,34 +147,70 @@ class TableWriter:
         except BaseException:
             self.abandon()
             raise
-        self._remove_empty_folder()
+        self._clean_up()
         return self._report(data, rejected)
 
     def abandon(self) -> None:
-        for part in (*self._parts, self._quarantine):
+        for part in (*self._parts, *self._arranged, self._quarantine):
             part.abandon()
-        self._remove_empty_folder()
+        self._keys.close()
+        self._clean_up()
 
-    def _part(self, directory: Path, index: int, repeating: frozenset[str]) -> PartWriter:
-        dictionaries = [column.name for column in self.plan.columns if column.source in repeating]
+    def _finished_parts(self) -> list[WrittenFile]:
+        is_final = not self.plan.layout
+        written = [part.finish(keep_empty=is_final and index == 0) for index, part in enumerate(self._parts)]
+        data = [file for files in written for file in files]
+        if is_final:
+            return data
+        with storage_errors():
+            return self._arranged_parts([self._scratch / f".{file.name}" for file in data])
+
+    def _arranged_parts(self, paths: Sequence[Path]) -> list[WrittenFile]:
+        """The rows of `paths` in new files, one or more for each partition."""
+        schema = _schema(self.plan, self.plan.has_lineage_columns, is_plain=True)
+        finished: list[WrittenFile] = []
+        partition: Partition | None = None
+        rows = arranged_rows(paths, schema, self.plan.layout, self._scratch) if paths else iter(())
+        for found, table in rows:
+            if partition is None or found != partition:
+                finished += self._finished_partition(partition)
+                partition = found
+                self._arranged.append(self._part(self.plan.directory, f"part-{len(self._arranged)}", schema))
+            self._arranged[-1].write(table)
+        if partition is None:
+            self._arranged.append(self._part(self.plan.directory, "part-0", schema))
+            return self._arranged[-1].finish(keep_empty=True)
+        return finished + self._finished_partition(partition)
+
+    def _finished_partition(self, partition: Partition | None) -> list[WrittenFile]:
+        if partition is None:
+            return []
+        return [replace(file, partition=partition) for file in self._arranged[-1].finish(keep_empty=False)]
+
+    def _part(self, directory: Path, prefix: str, schema: pa.Schema) -> PartWriter:
+        columns = self.plan.columns
+        dictionaries = [column.name for column in columns if column.source in self._repeating]
         growing = [
             column.name
-            for column in self.plan.columns
-            if column.type.kind in _GROWING and column.source not in repeating
+            for column in columns
+            if column.type.kind in _GROWING and column.source not in self._repeating
         ]
-        if self.plan.has_lineage_columns:
+        if "_source_row" in schema.names:
             dictionaries += [*_CONSTANT_TEXTS, "_loaded_at"]
             growing.append("_source_row")
-        return PartWriter(directory, f"part-{index}", self._schema, dictionaries, growing)
+        return PartWriter(directory, prefix, schema, dictionaries, growing)
 
     def _require_within_limit(self) -> None:
         rejected = sum(self._rejected.values())
         read = self._loaded + rejected
+        rejected -= self._rejected[RejectReason.DUPLICATE_KEY.value]
         if self.plan.reject_limit.is_exceeded(rejected, read):
             counts = ", ".join(f"{reason} {count}" for reason, count in sorted(self._rejected.items()))
             raise FileRefused("TOO_MANY_BAD_ROWS", f"{rejected} of {read} rows do not fit: {counts}")
 
-    def _remove_empty_folder(self) -> None:
+    def _clean_up(self) -> None:
+        if self._scratch.is_dir():
+            shutil.rmtree(self._scratch)
         folder = self.plan.directory / QUARANTINE_FOLDER
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
@@ -150,12 +229,12 @@ class TableWriter:
         )
 
 
-def _schema(plan: WritePlan) -> pa.Schema:
+def _schema(plan: WritePlan, has_lineage: bool, is_plain: bool = False) -> pa.Schema:
     fields = [pa.field(column.name, arrow_type(column.type)) for column in plan.columns]
-    if plan.has_lineage_columns:
+    if has_lineage:
+        dictionaries = () if is_plain else _CONSTANT_TEXTS
         fields += [
-            pa.field(c.name, _DICTIONARY if c.name in _CONSTANT_TEXTS else arrow_type(c.type))
-            for c in LINEAGE
+            pa.field(c.name, _DICTIONARY if c.name in dictionaries else arrow_type(c.type)) for c in LINEAGE
         ]
     return pa.schema(fields)
 

@@ -1,6 +1,7 @@
 """Parquet files as entries of an Iceberg table: sizes, counts and bounds, from their footers."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -11,11 +12,20 @@ from pyiceberg.io.pyarrow import (
 )
 from pyiceberg.manifest import DataFile, DataFileContent, FileFormat
 from pyiceberg.table.metadata import TableMetadata
+from pyiceberg.typedef import Record
 
 from medical_data_pipeline.errors import BackendUnavailable
 
 
-def data_file_entries(metadata: TableMetadata, paths: Sequence[Path]) -> list[DataFile]:
+@dataclass(frozen=True)
+class NewFile:
+    """A Parquet file about to become part of a table, with the values of the partition its rows are of."""
+
+    path: Path
+    partition: Record
+
+
+def data_file_entries(metadata: TableMetadata, files: Sequence[NewFile]) -> list[DataFile]:
     """An entry for each file, made for the table as `metadata` describes it.
 
     PyIceberg's own function works out the statistics plan anew for every file, which takes most of its time.
@@ -23,18 +33,19 @@ def data_file_entries(metadata: TableMetadata, paths: Sequence[Path]) -> list[Da
     schema = metadata.schema()
     plan = compute_statistics_plan(schema, metadata.properties)
     ids = parquet_path_to_id_mapping(schema)
-    return [_entry(path, metadata, plan, ids) for path in paths]
+    return [_entry(file, metadata, plan, ids) for file in files]
 
 
-def _entry(path: Path, metadata: TableMetadata, plan, ids: dict[str, int]) -> DataFile:  # type: ignore[no-untyped-def]
-    footer = pq.read_metadata(path)
+def _entry(file: NewFile, metadata: TableMetadata, plan, ids: dict[str, int]) -> DataFile:  # type: ignore[no-untyped-def]
+    footer = pq.read_metadata(file.path)
     statistics = data_file_statistics_from_parquet_metadata(footer, plan, ids)
     entry = DataFile.from_args(
         content=DataFileContent.DATA,
-        file_path=str(path),
+        file_path=str(file.path),
         file_format=FileFormat.PARQUET,
-        partition=statistics.partition(metadata.spec(), metadata.schema()),
-        file_size_in_bytes=path.stat().st_size,
+        # As promised: told from the bounds, a file of one value and nulls would go under the value.
+        partition=file.partition,
+        file_size_in_bytes=file.path.stat().st_size,
         sort_order_id=None,
         spec_id=metadata.default_spec_id,
         equality_ids=None,

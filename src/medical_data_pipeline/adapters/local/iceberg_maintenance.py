@@ -1,15 +1,17 @@
 """Keeps tables quick and disks small: small files merged, old snapshots expired, unknown files swept."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table as IcebergTable
+from pyiceberg.typedef import Record
 
 from medical_data_pipeline.adapters.local.iceberg_contents import LIST_SUFFIX, LOAD_FOLDER, contents_of
-from medical_data_pipeline.adapters.local.iceberg_data_files import data_file_entries
+from medical_data_pipeline.adapters.local.iceberg_data_files import NewFile, data_file_entries
+from medical_data_pipeline.adapters.local.iceberg_layout import layout_of
 from medical_data_pipeline.adapters.local.iceberg_rewrite import FileRewriter, Rewritten
 from medical_data_pipeline.adapters.local.iceberg_table_catalog import IcebergTableCatalog
 from medical_data_pipeline.model.keys import CURATED_PREFIX
@@ -46,7 +48,8 @@ class IcebergMaintenance:
         loads = {load: seq for file in chosen for load, seq in self._sequencers(table, file).items()}
         folder = Path(loaded.location()) / "data"
         paths = [Path(file.file_path) for file in chosen]
-        merged = self._rewriter.merged(paths, loaded.schema(), folder, loads)
+        merged = self._rewriter.merged(paths, loaded.schema(), folder, loads, layout_of(loaded).sort_by)
+        merged = replace(merged, partition=chosen[0].partition)
         is_done = self._catalog.retried(table, lambda: self._exchange(table, chosen, merged))
         return len(chosen) if is_done else 0
 
@@ -84,18 +87,12 @@ class IcebergMaintenance:
 
     def _small_files(self, table: str, rule: CompactionRule) -> list[DataFile]:
         files = self._catalog.files(table, self._catalog.load(table)).values()
-        small = sorted(
-            (file for file in files if file.file_size_in_bytes < rule.small_bytes),
-            key=lambda file: file.file_path,
-        )
-        chosen: list[DataFile] = []
-        total = 0
-        for file in small[: rule.max_files]:
-            if total + file.file_size_in_bytes > rule.target_bytes:
-                break
-            chosen.append(file)
-            total += file.file_size_in_bytes
-        return chosen if len(chosen) >= rule.min_files else []
+        small: dict[Record, list[DataFile]] = {}
+        for file in sorted(files, key=lambda file: file.file_path):
+            if file.file_size_in_bytes < rule.small_bytes:
+                small.setdefault(file.partition, []).append(file)
+        # The partition with most of them: the others have their turn another time.
+        return _fitting(max(small.values(), key=len, default=[]), rule)
 
     def _sequencers(self, table: str, file: DataFile) -> dict[str, str]:
         return {
@@ -108,7 +105,7 @@ class IcebergMaintenance:
         files = dict(self._catalog.files(table, loaded))
         if any(file.file_path not in files for file in chosen):
             return False
-        added = data_file_entries(loaded.metadata, [merged.path])
+        added = data_file_entries(loaded.metadata, [NewFile(merged.path, merged.partition)])
         with loaded.transaction() as transaction, transaction.update_snapshot().overwrite() as overwrite:
             for file in chosen:
                 overwrite.delete_data_file(file)
@@ -140,3 +137,15 @@ class IcebergMaintenance:
             match = LOAD_FOLDER.search(str(path))
             if match and match["load"] not in waiting:
                 yield path
+
+
+def _fitting(small: Sequence[DataFile], rule: CompactionRule) -> list[DataFile]:
+    """As many of a partition's small files as one larger file may take; none if that is not worth it."""
+    chosen: list[DataFile] = []
+    total = 0
+    for file in small[: rule.max_files]:
+        if total + file.file_size_in_bytes > rule.target_bytes:
+            break
+        chosen.append(file)
+        total += file.file_size_in_bytes
+    return chosen if len(chosen) >= rule.min_files else []

@@ -2,11 +2,12 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
 from pyiceberg.schema import Schema
+from pyiceberg.typedef import Record
 from sqlglot import exp
 
 from medical_data_pipeline.adapters.local.file_durable import make_folders, sync_file, sync_folder
@@ -31,6 +32,7 @@ class Rewritten:
 
     path: Path
     rows: int
+    partition: Record = field(default_factory=Record)
 
 
 @dataclass(frozen=True)
@@ -41,10 +43,19 @@ class FileRewriter:
     threads: int = 1
 
     def merged(
-        self, paths: Sequence[Path], schema: Schema, folder: Path, loads: Mapping[str, str]
+        self,
+        paths: Sequence[Path],
+        schema: Schema,
+        folder: Path,
+        loads: Mapping[str, str],
+        sort_by: Sequence[str] = (),
     ) -> Rewritten:
-        """All rows of `paths`, in the table's columns."""
-        return self._written(_rows_of(paths, schema), _Target(schema, folder, paths, loads))
+        """All rows of `paths`, in the table's columns and order."""
+        rows = _rows_of(paths, schema)
+        if sort_by:
+            order = (exp.column(name, "old", quoted=True) for name in sort_by)
+            rows = rows.order_by(*(exp.Ordered(this=column, nulls_first=False) for column in order))
+        return self._written(rows, _Target(schema, folder, paths, loads))
 
     def without_loads(
         self, path: Path, schema: Schema, folder: Path, staying: Mapping[str, str]

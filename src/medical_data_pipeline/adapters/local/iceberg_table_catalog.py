@@ -5,7 +5,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -24,19 +24,26 @@ from pyiceberg.manifest import DataFile
 from pyiceberg.schema import Schema
 from pyiceberg.table import Table as IcebergTable
 from pyiceberg.table import Transaction
+from pyiceberg.typedef import Record
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from medical_data_pipeline.adapters.local.iceberg_contents import FileContents, contents_of
-from medical_data_pipeline.adapters.local.iceberg_data_files import data_file_entries, require_as_promised
+from medical_data_pipeline.adapters.local.iceberg_data_files import (
+    NewFile,
+    data_file_entries,
+    require_as_promised,
+)
+from medical_data_pipeline.adapters.local.iceberg_layout import layout_of, partition_spec, sort_order
 from medical_data_pipeline.adapters.local.iceberg_rewrite import FileRewriter, Rewritten
 from medical_data_pipeline.adapters.local.iceberg_schema import columns_of, iceberg_schema, iceberg_type
-from medical_data_pipeline.errors import BackendUnavailable, CommitConflict, TableNotFound
+from medical_data_pipeline.errors import BackendUnavailable, CommitConflict, SchemaConflict, TableNotFound
 from medical_data_pipeline.model.column_comment import column_comment
 from medical_data_pipeline.model.commit_plan import CommitPlan, PresentLoads, plan_commit
 from medical_data_pipeline.model.dataset import LoadMode
 from medical_data_pipeline.model.keys import manifest_key
 from medical_data_pipeline.model.load import Manifest
 from medical_data_pipeline.model.manifest_json import parse_manifest
+from medical_data_pipeline.model.row_layout import RowLayout
 from medical_data_pipeline.model.schema_change import SchemaChange, plan_schema_change
 from medical_data_pipeline.model.table import Snapshot, Table
 from medical_data_pipeline.ports import CommitOutcome, TableCatalog
@@ -174,6 +181,8 @@ class IcebergTableCatalog(TableCatalog):
 
     def _commit(self, table: str, manifests: Sequence[Manifest]) -> CommitOutcome:
         loaded = self._loaded_or_created(table, manifests)
+        if loaded is not None:
+            _require_same_partitions(layout_of(loaded), manifests)
         if loaded is None:
             plan = plan_commit(manifests, {})
             return CommitOutcome(plan.committed, plan.superseded)
@@ -193,10 +202,14 @@ class IcebergTableCatalog(TableCatalog):
             columns = plan_schema_change((), (m.columns for m in manifests if m.data_files)).columns
         if not columns:
             return None
+        schema = iceberg_schema(columns)
+        layout = next(manifest.layout for manifest in manifests if manifest.data_files)
         return self._catalog.create_table(
             (self._database, table),
-            iceberg_schema(columns),
+            schema,
             location=str(self._root / "tables" / table),
+            partition_spec=partition_spec(layout, schema),
+            sort_order=sort_order(layout, schema),
             properties=TABLE_PROPERTIES,
         )
 
@@ -214,13 +227,19 @@ class IcebergTableCatalog(TableCatalog):
             raise BackendUnavailable("the manifest of a load in the table is gone") from None
 
     def _apply(self, table: str, loaded: IcebergTable, change: "_Change") -> dict[str, DataFile]:
-        paths = [self._root / file.key for manifest in change.plan.added for file in manifest.data_files]
+        new = [
+            NewFile(self._root / file.key, Record(*file.partition))
+            for manifest in change.plan.added
+            for file in manifest.data_files
+        ]
         with loaded.transaction() as transaction:
             _evolve(transaction, loaded, change.plan.added)
             schema, folder = transaction.table_metadata.schema(), Path(loaded.location()) / "data"
+            paths = [file.path for file in new]
             gone, rewritten = _replaced(self._rewriter, change, paths, (schema, folder))
             added = data_file_entries(
-                transaction.table_metadata, [*paths, *(each.path for each in rewritten)]
+                transaction.table_metadata,
+                [*new, *(NewFile(each.path, each.partition) for each in rewritten)],
             )
             _swap(transaction, gone, added)
         kept = {path: file for path, file in change.files.items() if file not in gone}
@@ -278,7 +297,7 @@ def _replaced(
             replacement = rewriter.without_keys(Path(path), *target, loads, (keys, new))
         if replacement is not None:
             gone.append(file)
-            rewritten += [replacement] if replacement.rows else []
+            rewritten += [replace(replacement, partition=file.partition)] if replacement.rows else []
     return gone, rewritten
 
 
@@ -327,4 +346,11 @@ def _described(name: str, loaded: IcebergTable) -> Table:
         location=loaded.location(),
         metadata_location=loaded.metadata_location,
         snapshots=snapshots,
+        layout=layout_of(loaded),
     )
+
+
+def _require_same_partitions(layout: RowLayout, manifests: Sequence[Manifest]) -> None:
+    """A load converted before its table was made has the partitions that were declared at that time."""
+    if any(m.layout.partition_by != layout.partition_by for m in manifests if m.data_files):
+        raise SchemaConflict("the load's files are partitioned in another way than the table")

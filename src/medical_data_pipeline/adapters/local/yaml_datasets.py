@@ -12,6 +12,7 @@ import yaml
 from medical_data_pipeline.adapters.local.date_formats import parse_date_format
 from medical_data_pipeline.errors import SettingsError
 from medical_data_pipeline.model.dataset import Contract, Dataset, DeclaredColumn, LoadMode, RejectLimit
+from medical_data_pipeline.model.row_layout import PartitionField, RowLayout, parse_partition_field
 from medical_data_pipeline.model.table import ColumnType, Kind, PhiClass, parse_type
 
 MAX_FILE_BYTES = 1_000_000
@@ -149,8 +150,10 @@ def _dataset(table: str, section: _Section) -> Dataset:
         contract=take("contract", _choices(Contract), Contract, Contract.EVOLVE),
         mode=mode,
         upsert_key=upsert_key,
-        partition_by=take("partition_by", "a list of column names", _names, ()),
-        sort_by=take("sort_by", "a list of column names", _names, ()),
+        layout=RowLayout(
+            take("partition_by", "a list of columns, or of year(), month(), day() of them", _fields, ()),
+            take("sort_by", "a list of column names", _names, ()),
+        ),
         reject_limit=_reject_limit(section),
     )
     section.refuse_unknown()
@@ -271,6 +274,10 @@ def _names(value: Any) -> tuple[str, ...]:
     names = _texts(value)
     _require(bool(names) and all(names) and len(set(names)) == len(names))
     return names
+
+
+def _fields(value: Any) -> tuple[PartitionField, ...]:
+    return tuple(parse_partition_field(name) for name in _names(value))
 
 
 def _type(value: Any) -> ColumnType:
