@@ -5,6 +5,8 @@ from pathlib import Path
 
 
 def _ours(source: Path, target: Path) -> None:
+    # pandas is here for its own turn only. Whoever installs the pipeline has none, and pyarrow would load it.
+    sys.modules["pandas"] = None  # type: ignore[assignment]
     from medical_data_pipeline.entrypoints.cli.main import main
 
     sys.argv = ["mdp", "convert", str(source), str(target)]

@@ -20,8 +20,11 @@ _POLL_S = 0.2
 # Small loads mostly wait for the disk, so several go on at once; a large one fills two cores and memory.
 _LARGE_BYTES = 4 << 20
 _LARGE_AT_ONCE = 1
-# How long a commit waits for further loads that are being converted right now: it costs the same for all.
+# How long a commit waits for further loads that are being converted right now: it costs the same for all, so
+# the wait grows with what the last one took.
 _GATHER_S = 0.02
+_MAX_GATHER_S = 0.25
+_GATHER_SHARE = 3.0
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ class LocalWorker:
         self._large = BoundedSemaphore(_LARGE_AT_ONCE)
         self._to_convert: SimpleQueue[str] = SimpleQueue()
         self._to_commit: SimpleQueue[Manifest] = SimpleQueue()
+        self._gather_s = _GATHER_S
         self._stopping = Event()
         self._busy = _Busy()
         self._threads = [
@@ -176,14 +180,16 @@ class LocalWorker:
         while not (self._stopping.is_set() and self._to_commit.empty()):
             batch = self._gathered()
             if batch:
+                started = monotonic()
                 self._commit(batch)
+                self._gather_s = min(_MAX_GATHER_S, max(_GATHER_S, _GATHER_SHARE * (monotonic() - started)))
 
     def _gathered(self) -> list[Manifest]:
         try:
             batch = [self._to_commit.get(timeout=_POLL_S)]
         except Empty:
             return []
-        deadline = monotonic() + _GATHER_S
+        deadline = monotonic() + self._gather_s
         while len(batch) < MAX_BATCH:
             is_worth_waiting = self._busy.count > len(batch)
             try:

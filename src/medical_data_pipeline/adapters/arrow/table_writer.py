@@ -7,12 +7,12 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from medical_data_pipeline.adapters.arrow.arranged_rows import Partition, arranged_rows
 from medical_data_pipeline.adapters.arrow.block_parser import ParsedBlock
 from medical_data_pipeline.adapters.arrow.blocks import Block
 from medical_data_pipeline.adapters.arrow.cells import arrow_type, typed_cells
@@ -25,11 +25,14 @@ from medical_data_pipeline.adapters.arrow.rejected_rows import (
     quarantine_rows,
     rejected_rows,
 )
-from medical_data_pipeline.adapters.arrow.repeated_keys import RepeatedKeys
 from medical_data_pipeline.errors import FileRefused
 from medical_data_pipeline.model.conversion import Lineage, ReadPlan, WritePlan, WriteReport, WrittenFile
 from medical_data_pipeline.model.quarantine import RejectedRow, RejectReason
+from medical_data_pipeline.model.row_layout import PartitionValue
 from medical_data_pipeline.model.table import LINEAGE, Kind
+
+if TYPE_CHECKING:
+    from medical_data_pipeline.adapters.arrow.repeated_keys import RepeatedKeys
 
 QUARANTINE_FOLDER = "_quarantine"
 SCRATCH_FOLDER = ".scratch"
@@ -61,7 +64,7 @@ class TableWriter:
         folder = plan.directory / QUARANTINE_FOLDER
         target = self._scratch if plan.layout else plan.directory
         self._parts = [self._part(target, f"part-{index}", self._schema) for index in range(SERIES)]
-        self._keys = RepeatedKeys(self._scratch, plan.key, SERIES)
+        self._keys = _repeated_keys(self._scratch, plan) if repeated_rows is None else None
         self._arranged: list[PartWriter] = []
         self._quarantine = PartWriter(folder, "part", QUARANTINE_SCHEMA, ["reason", "_source_file"], [])
         self._lock = Lock()
@@ -109,7 +112,7 @@ class TableWriter:
         rejected = rejected_rows(typed, self._read)
         self._count(table, typed, rejected)
         self._parts[series].write(table)
-        if self.plan.key and self._repeated_rows is None:
+        if self._keys is not None:
             self._keys.add(series, rows, table)
         if rejected:
             with self._lock:
@@ -127,9 +130,7 @@ class TableWriter:
 
     def repeated_rows(self) -> npt.NDArray[np.int64]:
         """The rows written although a later one has their key: then the file has to be written anew."""
-        if not self.plan.key or self._repeated_rows is not None:
-            return np.array([], np.int64)
-        return self._keys.rows()
+        return np.array([], np.int64) if self._keys is None else self._keys.rows()
 
     def publish(self) -> WriteReport:
         """Make the files durable and visible, unless too many rows were set aside.
@@ -153,7 +154,8 @@ class TableWriter:
     def abandon(self) -> None:
         for part in (*self._parts, *self._arranged, self._quarantine):
             part.abandon()
-        self._keys.close()
+        if self._keys is not None:
+            self._keys.close()
         self._clean_up()
 
     def _finished_parts(self) -> list[WrittenFile]:
@@ -167,9 +169,12 @@ class TableWriter:
 
     def _arranged_parts(self, paths: Sequence[Path]) -> list[WrittenFile]:
         """The rows of `paths` in new files, one or more for each partition."""
+        # Loading SQL takes longer than a small file, and few tables have a layout.
+        from medical_data_pipeline.adapters.arrow.arranged_rows import arranged_rows  # noqa: PLC0415
+
         schema = _schema(self.plan, self.plan.has_lineage_columns, is_plain=True)
         finished: list[WrittenFile] = []
-        partition: Partition | None = None
+        partition: tuple[PartitionValue, ...] | None = None
         rows = arranged_rows(paths, schema, self.plan.layout, self._scratch) if paths else iter(())
         for found, table in rows:
             if partition is None or found != partition:
@@ -182,7 +187,7 @@ class TableWriter:
             return self._arranged[-1].finish(keep_empty=True)
         return finished + self._finished_partition(partition)
 
-    def _finished_partition(self, partition: Partition | None) -> list[WrittenFile]:
+    def _finished_partition(self, partition: tuple[PartitionValue, ...] | None) -> list[WrittenFile]:
         if partition is None:
             return []
         return [replace(file, partition=partition) for file in self._arranged[-1].finish(keep_empty=False)]
@@ -227,6 +232,14 @@ class TableWriter:
             rejected=dict(self._rejected),
             nulls=dict(self._nulls),
         )
+
+
+def _repeated_keys(scratch: Path, plan: WritePlan) -> "RepeatedKeys | None":
+    if not plan.key:
+        return None
+    from medical_data_pipeline.adapters.arrow.repeated_keys import RepeatedKeys  # noqa: PLC0415 - as above
+
+    return RepeatedKeys(scratch, plan.key, SERIES)
 
 
 def _schema(plan: WritePlan, has_lineage: bool, is_plain: bool = False) -> pa.Schema:
