@@ -163,6 +163,7 @@ class Step:
     rows: RowCounts | None = None
     reason: str = ""
     detail: str = ""
+    sequencer: str = ""
 
 
 class Ledger(ABC):
@@ -192,10 +193,13 @@ class Ledger(ABC):
         reason: str = "",
         detail: str = "",
         now: datetime,
+        sequencer: str = "",
     ) -> bool:
         """Move a load that is not final to `to`; false, changing nothing, if it is final already.
 
-        To move a load to RECEIVED is to begin another attempt, and counts as one.
+        With a `sequencer` also false, if the load has arrived again since it had that one: what was done
+        for the former arrival says nothing of the new one. To move a load to RECEIVED is to begin another
+        attempt, and counts as one.
 
         Raises:
             LoadNotFound: no such load.
@@ -205,7 +209,13 @@ class Ledger(ABC):
         """`advance` for each in order; a ledger may make them durable together."""
         return [
             self.advance(
-                step.load_id, step.to, rows=step.rows, reason=step.reason, detail=step.detail, now=step.now
+                step.load_id,
+                step.to,
+                rows=step.rows,
+                reason=step.reason,
+                detail=step.detail,
+                now=step.now,
+                sequencer=step.sequencer,
             )
             for step in steps
         ]
@@ -259,12 +269,23 @@ class TableCatalog(ABC):
         """Make the loads visible in one snapshot, replacing older loads of the same sources.
 
         Creates the table if it is not there and evolves its schema by name. A load that is already in
-        changes nothing; so a call may be repeated after any failure.
+        with the same files changes nothing, so a call may be repeated after any failure; with other files it
+        was converted anew, and they take the place of its former ones.
 
         Raises:
-            SchemaConflict: a column cannot become the table's type; nothing was changed.
+            SchemaConflict: a column cannot become the table's type, or the load is partitioned in another way
+                than the table; nothing was changed.
+            ObjectNotFound: a converted file is gone or not the one its manifest names; nothing was changed.
             CommitConflict: another writer was faster too often; nothing was changed.
             BackendUnavailable: the outcome is unknown; call again, never clean up.
+        """
+
+    @abstractmethod
+    def require_fits(self, table: str, manifests: Sequence[Manifest]) -> None:
+        """Change nothing, but fail where `commit` would.
+
+        Raises:
+            SchemaConflict, ObjectNotFound: see `commit`.
         """
 
     @abstractmethod

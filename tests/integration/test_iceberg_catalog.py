@@ -8,7 +8,7 @@ import pytest
 
 from medical_data_pipeline.adapters.local.iceberg_maintenance import CompactionRule
 from medical_data_pipeline.catalog.registration import CatalogService
-from medical_data_pipeline.errors import BackendUnavailable, SchemaConflict, TableNotFound
+from medical_data_pipeline.errors import ObjectNotFound, SchemaConflict, TableNotFound
 from medical_data_pipeline.model.dataset import Dataset, LoadMode
 from tests.integration.iceberg_bench import Bench, now, reader
 
@@ -155,7 +155,7 @@ def test_a_converted_file_that_is_not_as_promised_is_never_committed(bench: Benc
     manifest = bench.converted("t/a.csv", "id,name\n1,Ann\n")
     (bench.root / manifest.data_files[0].key).write_bytes(b"other")
 
-    with pytest.raises(BackendUnavailable):
+    with pytest.raises(ObjectNotFound):
         CatalogService(bench.catalog).register([manifest])
 
 

@@ -22,11 +22,13 @@ class CatalogService:
         The rows set aside go first: after a crash in between, the repeat finds them there and adds the rest.
 
         Raises:
-            SchemaConflict: a load contradicts its table; the tables before it are committed.
+            SchemaConflict, ObjectNotFound: a load has to be converted again; tables before it are committed.
             CommitConflict, BackendUnavailable: see `TableCatalog.commit`; call again.
         """
         outcomes = []
         for table, loads in _by_table(manifests):
+            # Before anything is visible: a load that is refused must not leave its rejected rows behind.
+            self.catalog.require_fits(table, loads)
             for mode_loads in _by_mode(loads):
                 self._register_rejected(table, mode_loads)
                 outcomes.append(self.catalog.commit(table, mode_loads))

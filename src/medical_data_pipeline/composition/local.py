@@ -15,6 +15,7 @@ from medical_data_pipeline.adapters.local.iceberg_maintenance import IcebergMain
 from medical_data_pipeline.adapters.local.iceberg_rewrite import FileRewriter
 from medical_data_pipeline.adapters.local.iceberg_table_catalog import IcebergTableCatalog
 from medical_data_pipeline.adapters.local.sqlite_ledger import SqliteLedger
+from medical_data_pipeline.catalog.load_commit import LoadCommit
 from medical_data_pipeline.catalog.registration import CatalogService
 from medical_data_pipeline.composition.key_locks import KeyLocks
 from medical_data_pipeline.composition.local_worker import Happening, LocalWorker, Report, Stages
@@ -101,7 +102,8 @@ class LocalPipeline:
             clock,
             reached,
         )
-        stages = Stages(conversion, CatalogService(self.catalog), self.ledger, clock, reached)
+        commit = LoadCommit(CatalogService(self.catalog), self.ledger, conversion.manifest, clock, reached)
+        stages = Stages(conversion, commit, self.ledger, clock)
         self._worker = LocalWorker(stages, report, settings.conversion_threads)
         self.intake = IntakeService(
             self.store, self.ledger, datasets, clock, KeyLocks(), BUCKET, self._worker.submit, reached

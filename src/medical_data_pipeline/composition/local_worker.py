@@ -7,16 +7,16 @@ from queue import Empty, SimpleQueue
 from threading import BoundedSemaphore, Event, Lock, Thread
 from time import monotonic
 
-from medical_data_pipeline.catalog.registration import CatalogService
-from medical_data_pipeline.conversion.intake import Milestone
+from medical_data_pipeline.catalog.load_commit import CommitReport, LoadCommit
 from medical_data_pipeline.conversion.load_conversion import LoadConversion
-from medical_data_pipeline.errors import BackendError, ObjectNotFound, PipelineError, SchemaConflict
+from medical_data_pipeline.errors import BackendError, PipelineError, SchemaConflict
 from medical_data_pipeline.model.load import Load, LoadState, Manifest
-from medical_data_pipeline.ports import Clock, Ledger, Step
+from medical_data_pipeline.ports import Clock, Ledger
 
 MAX_ATTEMPTS = 5
 MAX_BATCH = 500
 _POLL_S = 0.2
+_PAUSE_S = 1.0
 # Small loads mostly wait for the disk, so several go on at once; a large one fills two cores and memory.
 _LARGE_BYTES = 4 << 20
 _LARGE_AT_ONCE = 1
@@ -44,13 +44,12 @@ Report = Callable[[Happening], None]
 
 @dataclass(frozen=True)
 class Stages:
-    """What the worker drives. `reached` is told of milestones, for tests that end the process there."""
+    """What the worker drives."""
 
     conversion: LoadConversion
-    catalog: CatalogService
+    commit: LoadCommit
     ledger: Ledger
     clock: Clock
-    reached: Milestone
 
 
 class LocalWorker:
@@ -58,12 +57,11 @@ class LocalWorker:
 
     def __init__(self, stages: Stages, report: Report, threads: int = 6) -> None:
         self._conversion = stages.conversion
-        self._catalog = stages.catalog
+        self._load_commit = stages.commit
         self._ledger = stages.ledger
         self._clock = stages.clock
-        self._reached = stages.reached
         self._report = report
-        self._in_hand: set[str] = set()
+        self._in_hand: dict[str, bool] = {}  # by load: whether it was submitted again meanwhile
         self._guard = Lock()
         self._large = BoundedSemaphore(_LARGE_AT_ONCE)
         self._to_convert: SimpleQueue[str] = SimpleQueue()
@@ -96,12 +94,15 @@ class LocalWorker:
         return all(thread.is_alive() for thread in self._threads)
 
     def submit(self, load: Load) -> None:
-        self._busy.add()
-        self._to_convert.put(load.load_id)
+        self._submit(load.load_id)
 
     def wait_settled(self, timeout_s: float) -> bool:
         """Whether all that was submitted has come to an end within `timeout_s`."""
         return self._busy.wait_idle(timeout_s)
+
+    def _submit(self, load_id: str) -> None:
+        self._busy.add()
+        self._to_convert.put(load_id)
 
     def _resume(self, load: Load) -> None:
         if load.state is LoadState.CONVERTED:
@@ -126,19 +127,30 @@ class LocalWorker:
                 continue
             try:
                 goes_on = self._convert(load_id)
-            finally:
-                with self._guard:
-                    self._in_hand.discard(load_id)
+            except Exception as error:
+                goes_on = self._convert_later(load_id, error)
+            with self._guard:
+                came_again = self._in_hand.pop(load_id)
+            if came_again:
+                self._submit(load_id)
             if not goes_on:
                 self._busy.done()
 
     def _is_taken(self, load_id: str) -> bool:
-        """Take a load in hand; false when another thread has it."""
+        """Take a load in hand; false when another thread has it, which then looks at it once more."""
         with self._guard:
             if load_id in self._in_hand:
+                self._in_hand[load_id] = True
                 return False
-            self._in_hand.add(load_id)
+            self._in_hand[load_id] = False
             return True
+
+    def _convert_later(self, load_id: str, error: Exception) -> bool:
+        """The ledger itself failed, so nothing can be noted: the load stays what it is and is tried again."""
+        self._report(Happening("conversion-postponed", load_id, "", _kind(error)))
+        self._stopping.wait(_PAUSE_S)
+        self._to_convert.put(load_id)
+        return True
 
     def _convert(self, load_id: str) -> bool:
         """Convert one load; true when it goes on to the commit."""
@@ -152,8 +164,12 @@ class LocalWorker:
             return self._again(load, error)
         except Exception as error:
             # A bug must not stop the other loads. Its text may hold a cell, so only its kind is kept.
-            return self._fail(load, type(error).__name__)
+            return self._fail(load, _kind(error))
         if manifest is None:
+            if self._ledger.find(load_id).state is LoadState.RECEIVED:
+                # It arrived again while its former arrival was converted.
+                self._to_convert.put(load_id)
+                return True
             self._report_state(load_id)
             return False
         self._report(_happening("converted", manifest))
@@ -181,7 +197,10 @@ class LocalWorker:
             batch = self._gathered()
             if batch:
                 started = monotonic()
-                self._commit(batch)
+                try:
+                    self._commit(batch)
+                except Exception as error:
+                    self._commit_later(batch, error)
                 self._gather_s = min(_MAX_GATHER_S, max(_GATHER_S, _GATHER_SHARE * (monotonic() - started)))
 
     def _gathered(self) -> list[Manifest]:
@@ -201,73 +220,69 @@ class LocalWorker:
         return batch
 
     def _commit(self, batch: Sequence[Manifest]) -> None:
+        """Commit a batch; where that fails load by load, so that one of them does not stop the others."""
         try:
-            self._register(batch)
-        except SchemaConflict as conflict:
-            if len(batch) > 1:
-                for manifest in batch:
-                    self._commit([manifest])
-                return
-            self._convert_again(batch[0], str(conflict))
+            done = self._load_commit.commit(batch)
+        except BackendError as error:
+            tables = {manifest.table for manifest in batch}
+            if len(tables) == 1:
+                self._commit_later(batch, error)
+            for table in tables if len(tables) > 1 else ():
+                self._commit([manifest for manifest in batch if manifest.table == table])
         except Exception as error:
-            self._commit_later(batch, error)
+            if len(batch) == 1:
+                self._convert_again(batch[0], error)
+            for manifest in batch if len(batch) > 1 else ():
+                self._commit([manifest])
+        else:
+            self._report_commit(done)
 
-    def _register(self, batch: Sequence[Manifest]) -> None:
-        outcome = self._catalog.register(batch)
-        self._reached("catalog-committed")
-        now = self._clock()
-        superseded = set(outcome.superseded)
-        steps = [
-            Step(manifest.load_id, LoadState.SUPERSEDED, now, reason="SUPERSEDED")
-            if manifest.load_id in superseded
-            else Step(manifest.load_id, LoadState.COMMITTED, now, rows=manifest.rows)
-            for manifest in batch
-        ]
-        self._ledger.advance_many(steps)
-        self._reached("ledger-committed")
-        for manifest in batch:
-            event = "superseded" if manifest.load_id in superseded else "committed"
-            self._report(_happening(event, manifest))
-            self._busy.done()
+    def _report_commit(self, done: CommitReport) -> None:
+        for event, manifests in (("committed", done.committed), ("superseded", done.superseded)):
+            for manifest in manifests:
+                self._report(_happening(event, manifest))
+                self._busy.done()
+        for manifest in done.outdated:
+            # It ended, or arrived again, since it was converted; in the latter case it has its turn.
+            self._to_convert.put(manifest.load_id)
 
-    def _convert_again(self, manifest: Manifest, detail: str) -> None:
-        """Another load gave the table its types first: read the file again, now against those."""
+    def _convert_again(self, manifest: Manifest, error: Exception) -> None:
+        """Another load gave the table its types first, or a file was lost: read the raw file again."""
         load = self._ledger.find(manifest.load_id)
-        if load.attempts + 1 >= MAX_ATTEMPTS:
-            self._ledger.advance(
-                load.load_id, LoadState.REFUSED, reason="SCHEMA_CONFLICT", detail=detail, now=self._clock()
-            )
-            self._report_state(load.load_id)
-            self._busy.done()
+        detail = str(error) if isinstance(error, PipelineError) else _kind(error)
+        if load.attempts + 1 < MAX_ATTEMPTS:
+            self._ledger.advance(load.load_id, LoadState.RECEIVED, detail=detail, now=self._clock())
+            self._to_convert.put(load.load_id)
             return
-        self._ledger.advance(load.load_id, LoadState.RECEIVED, detail=detail, now=self._clock())
-        self._to_convert.put(load.load_id)
+        is_refused = isinstance(error, SchemaConflict)
+        self._ledger.advance(
+            load.load_id,
+            LoadState.REFUSED if is_refused else LoadState.FAILED,
+            reason="SCHEMA_CONFLICT" if is_refused else "INTERNAL",
+            detail=detail,
+            now=self._clock(),
+        )
+        self._report_state(load.load_id)
+        self._busy.done()
 
     def _commit_later(self, batch: Sequence[Manifest], error: Exception) -> None:
         """The outcome may be unknown: nothing is cleaned up, the same commit is tried again."""
-        detail = str(error) if isinstance(error, PipelineError) else type(error).__name__
+        detail = str(error) if isinstance(error, PipelineError) else _kind(error)
         for manifest in batch:
             self._report(Happening("commit-failed", manifest.load_id, manifest.table, detail))
-        if self._stopping.wait(1.0):
-            return
-        for manifest in batch:
-            self._retry_commit(manifest)
-
-    def _retry_commit(self, manifest: Manifest) -> None:
-        try:
-            load = self._ledger.find(manifest.load_id)
-        except ObjectNotFound:
-            self._busy.done()
-            return
-        if load.state is LoadState.CONVERTED:
-            self._to_commit.put(manifest)
-        else:
-            self._busy.done()
+        if not self._stopping.wait(_PAUSE_S):
+            for manifest in batch:
+                self._to_commit.put(manifest)
 
     def _report_state(self, load_id: str) -> None:
         load = self._ledger.find(load_id)
         detail = f"{load.reason} {load.detail}".strip()
         self._report(Happening(load.state.value, load_id, load.table, detail))
+
+
+def _kind(error: Exception) -> str:
+    """Not its text, which may hold a cell when a library wrote it."""
+    return type(error).__name__
 
 
 def _happening(event: str, manifest: Manifest) -> Happening:

@@ -1,6 +1,7 @@
 """One received load to its converted files, receipt and manifest; a refused one to the reason why."""
 
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 
 from medical_data_pipeline.conversion.intake import DatasetBook, Milestone
@@ -29,9 +30,10 @@ class LoadConversion:
     reached: Milestone
 
     def convert(self, load: Load) -> Manifest | None:
-        """Convert a load that is RECEIVED; its manifest, or None when it ended otherwise.
+        """Convert a load that is RECEIVED; its manifest, or None when it ended otherwise or came again.
 
-        Repeating it makes the same objects under the same keys.
+        Repeating it makes the same objects under the same keys; another attempt, after a conflict or another
+        arrival, makes its own Parquet files, since older snapshots of the table may have the former ones.
 
         Raises:
             StorageFull, BackendUnavailable: try again later; nothing of the load is visible.
@@ -58,7 +60,7 @@ class LoadConversion:
         with self.store.open(ObjectRef(load.source.bucket, manifest_key(load.table, load.load_id))) as file:
             return parse_manifest(file.read())
 
-    def _converted(self, load: Load) -> Manifest:
+    def _converted(self, load: Load) -> Manifest | None:
         prefix = load_prefix(load.table, load.load_id)
         with self.store.open(load.source) as content, self.files.folder(prefix) as folder:
             conversion = self.service.convert(content, self._request(load, folder))
@@ -72,9 +74,15 @@ class LoadConversion:
         self._put(load, receipt_key(load.table, load.load_id), receipt_to_json(conversion.receipt))
         self._put(load, manifest_key(load.table, load.load_id), manifest_to_json(manifest))
         self.reached("manifest-written")
-        self.ledger.advance(load.load_id, LoadState.CONVERTED, rows=manifest.rows, now=self.clock())
+        is_current = self.ledger.advance(
+            load.load_id,
+            LoadState.CONVERTED,
+            rows=manifest.rows,
+            now=self.clock(),
+            sequencer=load.sequencer,
+        )
         self.reached("ledger-converted")
-        return manifest
+        return manifest if is_current else None
 
     def _request(self, load: Load, folder: Path) -> ConversionRequest:
         return ConversionRequest(
@@ -85,6 +93,7 @@ class LoadConversion:
             table=self._table(load.table),
             directory=folder,
             loaded_at=load.received_at,
+            attempt=_attempt(load),
         )
 
     def _table(self, name: str) -> Table | None:
@@ -125,6 +134,17 @@ class LoadConversion:
 
     def _end(self, load: Load, state: LoadState, reason: str, detail: str) -> None:
         self.ledger.advance(
-            load.load_id, state, rows=RowCounts(), reason=reason, detail=detail, now=self.clock()
+            load.load_id,
+            state,
+            rows=RowCounts(),
+            reason=reason,
+            detail=detail,
+            now=self.clock(),
+            sequencer=load.sequencer,
         )
         self.reached("load-ended")
+
+
+def _attempt(load: Load) -> str:
+    """A short name of this try to convert this arrival of the load."""
+    return sha256(f"{load.sequencer}/{load.attempts}".encode()).hexdigest()[:8]

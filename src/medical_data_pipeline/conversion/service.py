@@ -39,7 +39,11 @@ _LAYOUT_LINES = 50
 
 @dataclass(frozen=True)
 class ConversionRequest:
-    """What to convert, and where to. `table` is the table's present state, or None before its first load."""
+    """What to convert, and where to.
+
+    `table` is the table's present state, or None before its first load. `attempt` becomes part of the files'
+    names; files of other attempts in `directory` stay.
+    """
 
     source_key: str
     source_sha256: str
@@ -49,6 +53,7 @@ class ConversionRequest:
     directory: Path
     loaded_at: datetime
     has_lineage_columns: bool = True
+    attempt: str = ""
 
 
 @dataclass(frozen=True)
@@ -223,6 +228,7 @@ def _write_plan(plan: ColumnsPlan, request: ConversionRequest) -> WritePlan:
         reject_limit=request.dataset.reject_limit,
         layout=plan_row_layout(request.dataset, request.table, tuple(each.column for each in plan.columns)),
         key=request.dataset.upsert_key,
+        attempt=request.attempt,
     )
 
 

@@ -23,11 +23,17 @@ class CommitPlan:
 
 
 class PresentLoads(Mapping[str, str]):
-    """The loads in a table with their sequencers, which are looked up only when they matter."""
+    """The loads in a table with their sequencers, which are looked up only when they matter.
 
-    def __init__(self, loads: Iterable[str], sequencer_of: Callable[[str], str]) -> None:
-        self._loads = frozenset(loads)
+    `files` are the keys of the data files that a load has alone; none for rows merged with others'.
+    """
+
+    def __init__(self, files: Mapping[str, frozenset[str]], sequencer_of: Callable[[str], str]) -> None:
+        self._loads = files
         self._sequencer_of = sequencer_of
+
+    def files(self, load_id: str) -> frozenset[str]:
+        return self._loads[load_id]
 
     def __getitem__(self, load_id: str) -> str:
         if load_id not in self._loads:
@@ -44,7 +50,7 @@ class PresentLoads(Mapping[str, str]):
         return len(self._loads)
 
 
-def plan_commit(manifests: Sequence[Manifest], present: Mapping[str, str]) -> CommitPlan:
+def plan_commit(manifests: Sequence[Manifest], present: PresentLoads) -> CommitPlan:
     """`present` are the loads in the table, with sequencers; all manifests are of one table and mode."""
     ordered = sorted({m.load_id: m for m in manifests}.values(), key=cmp_to_key(_by_sequencer))
     if ordered and ordered[-1].mode is LoadMode.REPLACE:
@@ -73,17 +79,21 @@ def _by_source(present: Iterable[str]) -> dict[str, frozenset[str]]:
     return {mark: frozenset(loads) for mark, loads in found.items()}
 
 
-def _plan_group(
-    ordered: Sequence[Manifest], present: Mapping[str, str], rivals: frozenset[str]
-) -> CommitPlan:
+def _plan_group(ordered: Sequence[Manifest], present: PresentLoads, rivals: frozenset[str]) -> CommitPlan:
     """Loads of which only the newest can stay, oldest first, against the present ones it would replace."""
     newest = ordered[-1]
     late = tuple(manifest.load_id for manifest in ordered[:-1])
     others = rivals - {newest.load_id}
     newer = {load_id for load_id in others if is_older(newest.sequencer, present[load_id])}
-    if newest.load_id in present:
+    if newest.load_id in present and _is_same(newest, present):
         return CommitPlan((), others - newer, (newest.load_id,), late)
     if newer:
         return CommitPlan((), frozenset(), (), (*late, newest.load_id))
     added = (newest,) if newest.data_files else ()
-    return CommitPlan(added, others, (newest.load_id,), late)
+    removed = others | ({newest.load_id} & present.keys())
+    return CommitPlan(added, removed, (newest.load_id,), late)
+
+
+def _is_same(manifest: Manifest, present: PresentLoads) -> bool:
+    """Whether the load is in as it is now; it may have been converted anew since it was committed."""
+    return present.files(manifest.load_id) == {file.key for file in manifest.data_files}

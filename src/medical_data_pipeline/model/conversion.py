@@ -100,6 +100,8 @@ class Lineage:
 class WritePlan:
     """How to write the file: its columns in order, and where. Files appear whole or not at all.
 
+    Their names begin with `part-` and the `attempt`; files of other attempts in the directory stay.
+
     The engine refuses the file when more rows are set aside than `reject_limit` allows. With a `key`, the
     last row of each key is loaded; rows before it, and rows without a whole key, are set aside. Those set
     aside for a later row of their key are in order and do not count against the limit.
@@ -112,6 +114,7 @@ class WritePlan:
     reject_limit: RejectLimit
     layout: RowLayout = field(default_factory=RowLayout)
     key: tuple[str, ...] = ()
+    attempt: str = ""
 
 
 @dataclass(frozen=True)

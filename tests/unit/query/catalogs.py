@@ -64,6 +64,9 @@ class FixedCatalog(TableCatalog):
     def commit(self, table: str, manifests: Sequence[Manifest]) -> CommitOutcome:
         raise NotImplementedError
 
+    def require_fits(self, table: str, manifests: Sequence[Manifest]) -> None:
+        raise NotImplementedError
+
     def read_location(self, table: str, snapshot_id: int | None = None) -> str:
         return self.find(table).metadata_location
 

@@ -128,13 +128,13 @@ class PartWriter:
         self._finished.append((self._path, self._rows))
 
 
-def publish(directory: Path, files: Sequence[WrittenFile]) -> None:
-    """Give finished files their names, and remove those of an earlier, larger run."""
+def publish(directory: Path, prefix: str, files: Sequence[WrittenFile]) -> None:
+    """Give finished files their names, and remove those of an earlier, larger run with that prefix."""
     with storage_errors():
         names = {file.name for file in files}
         for file in files:
             os.replace(directory / f".{file.name}", directory / file.name)
-        for old in directory.glob("part-*.parquet"):
+        for old in directory.glob(f"{prefix}*.parquet"):
             if old.name not in names:
                 old.unlink()
         sync(directory)

@@ -59,14 +59,16 @@ class TableWriter:
         # Rows to be arranged always carry their lineage: it makes their order the same each time.
         self._has_lineage = plan.has_lineage_columns or bool(plan.layout)
         self._schema = _schema(plan, self._has_lineage)
+        self._prefix = f"part-{plan.attempt}-" if plan.attempt else "part-"
         self._scratch = plan.directory / SCRATCH_FOLDER
         plan.directory.mkdir(parents=True, exist_ok=True)
         folder = plan.directory / QUARANTINE_FOLDER
         target = self._scratch if plan.layout else plan.directory
-        self._parts = [self._part(target, f"part-{index}", self._schema) for index in range(SERIES)]
+        self._parts = [self._part(target, f"{self._prefix}{index}", self._schema) for index in range(SERIES)]
         self._keys = _repeated_keys(self._scratch, plan) if repeated_rows is None else None
         self._arranged: list[PartWriter] = []
-        self._quarantine = PartWriter(folder, "part", QUARANTINE_SCHEMA, ["reason", "_source_file"], [])
+        named = ["reason", "_source_file"]
+        self._quarantine = PartWriter(folder, f"{self._prefix}0", QUARANTINE_SCHEMA, named, [])
         self._lock = Lock()
         self._loaded = 0
         self._filled = 0
@@ -143,8 +145,8 @@ class TableWriter:
             data = self._finished_parts()
             rejected = self._quarantine.finish(keep_empty=False)
             if (self.plan.directory / QUARANTINE_FOLDER).is_dir():
-                publish(self.plan.directory / QUARANTINE_FOLDER, rejected)
-            publish(self.plan.directory, data)
+                publish(self.plan.directory / QUARANTINE_FOLDER, self._prefix, rejected)
+            publish(self.plan.directory, self._prefix, data)
         except BaseException:
             self.abandon()
             raise
@@ -180,10 +182,12 @@ class TableWriter:
             if partition is None or found != partition:
                 finished += self._finished_partition(partition)
                 partition = found
-                self._arranged.append(self._part(self.plan.directory, f"part-{len(self._arranged)}", schema))
+                self._arranged.append(
+                    self._part(self.plan.directory, f"{self._prefix}{len(self._arranged)}", schema)
+                )
             self._arranged[-1].write(table)
         if partition is None:
-            self._arranged.append(self._part(self.plan.directory, "part-0", schema))
+            self._arranged.append(self._part(self.plan.directory, f"{self._prefix}0", schema))
             return self._arranged[-1].finish(keep_empty=True)
         return finished + self._finished_partition(partition)
 

@@ -1,5 +1,6 @@
 """Converted files on the same disk: written in the folder where they stay, so publishing moves nothing."""
 
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,6 +41,8 @@ class FileConvertedFiles(ConvertedFiles):
 
 
 def _remove_hidden(folder: Path) -> None:
-    """An earlier attempt may have died while it wrote."""
+    """An earlier attempt may have died while it wrote, or while it brought rows in order."""
+    for path in folder.glob("**/.scratch"):
+        shutil.rmtree(path, ignore_errors=True)
     for path in folder.glob("**/.part-*"):
         path.unlink(missing_ok=True)

@@ -14,7 +14,7 @@ from pyiceberg.manifest import DataFile, DataFileContent, FileFormat
 from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.typedef import Record
 
-from medical_data_pipeline.errors import BackendUnavailable
+from medical_data_pipeline.errors import ObjectNotFound
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,10 @@ def _entry(file: NewFile, metadata: TableMetadata, plan, ids: dict[str, int]) ->
 
 
 def require_as_promised(path: Path, size_bytes: int) -> None:
-    """Raises: BackendUnavailable: the file is not there, or is not the one the manifest speaks of."""
+    """Raises: ObjectNotFound: the file is not there, or is not the one the manifest speaks of."""
     try:
         found = path.stat().st_size
     except FileNotFoundError:
-        raise BackendUnavailable("a converted file that the manifest names is not there") from None
+        raise ObjectNotFound("a converted file that the manifest names is not there") from None
     if found != size_bytes:
-        raise BackendUnavailable("a converted file has another size than its manifest says")
+        raise ObjectNotFound("a converted file has another size than its manifest says")

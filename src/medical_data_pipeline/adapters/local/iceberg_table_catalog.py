@@ -45,7 +45,7 @@ from medical_data_pipeline.model.load import Manifest
 from medical_data_pipeline.model.manifest_json import parse_manifest
 from medical_data_pipeline.model.row_layout import RowLayout
 from medical_data_pipeline.model.schema_change import SchemaChange, plan_schema_change
-from medical_data_pipeline.model.table import Snapshot, Table
+from medical_data_pipeline.model.table import Column, Snapshot, Table
 from medical_data_pipeline.ports import CommitOutcome, TableCatalog
 
 # ICEBERG.md part 2: the built-in retry defeats every check, so the loop is ours; manifests are merged and old
@@ -121,9 +121,7 @@ class IcebergTableCatalog(TableCatalog):
             self._known.pop(table, None)
 
     def commit(self, table: str, manifests: Sequence[Manifest]) -> CommitOutcome:
-        for manifest in manifests:
-            for file in manifest.data_files:
-                require_as_promised(self._root / file.key, file.size_bytes)
+        self._require_files(manifests)
         upserts = [manifest for manifest in manifests if manifest.mode is LoadMode.UPSERT]
         batches = [[manifest] for manifest in upserts] or [list(manifests)]
         outcomes = [self.retried(table, partial(self._commit, table, batch)) for batch in batches]
@@ -131,6 +129,20 @@ class IcebergTableCatalog(TableCatalog):
             tuple(load_id for outcome in outcomes for load_id in outcome.committed),
             tuple(load_id for outcome in outcomes for load_id in outcome.superseded),
         )
+
+    def require_fits(self, table: str, manifests: Sequence[Manifest]) -> None:
+        self._require_files(manifests)
+        columns: Sequence[Column] = ()
+        with suppress(TableNotFound):
+            loaded = self.load(table)
+            _require_same_partitions(layout_of(loaded), manifests)
+            columns = columns_of(loaded.schema())
+        plan_schema_change(columns, (manifest.columns for manifest in manifests if manifest.data_files))
+
+    def _require_files(self, manifests: Sequence[Manifest]) -> None:
+        for manifest in manifests:
+            for file in manifest.data_files:
+                require_as_promised(self._root / file.key, file.size_bytes)
 
     def retried(self, table: str, attempt: Callable[[], _Result]) -> _Result:
         """Run `attempt` under the table's lock, again whenever another process was faster.
@@ -184,7 +196,7 @@ class IcebergTableCatalog(TableCatalog):
         if loaded is not None:
             _require_same_partitions(layout_of(loaded), manifests)
         if loaded is None:
-            plan = plan_commit(manifests, {})
+            plan = plan_commit(manifests, PresentLoads({}, lambda load_id: ""))
             return CommitOutcome(plan.committed, plan.superseded)
         files = self.files(table, loaded)
         contents = {path: contents_of(path) for path in files}
@@ -215,8 +227,14 @@ class IcebergTableCatalog(TableCatalog):
 
     def _present(self, table: str, contents: Mapping[str, FileContents]) -> PresentLoads:
         """The loads in the table; a sequencer is in a merged file's list, else in the load's own manifest."""
-        listed = {load: sequencer for file in contents.values() for load, sequencer in file.loads.items()}
-        return PresentLoads(listed, lambda load_id: listed[load_id] or self.sequencer(table, load_id))
+        listed: dict[str, str] = {}
+        files: dict[str, frozenset[str]] = {}
+        for path, content in contents.items():
+            listed |= content.loads
+            for load in content.loads:
+                own = {str(Path(path).relative_to(self._root))} if len(content.loads) == 1 else set()
+                files[load] = files.get(load, frozenset[str]()) | own
+        return PresentLoads(files, lambda load_id: listed[load_id] or self.sequencer(table, load_id))
 
     def sequencer(self, table: str, load_id: str) -> str:
         """Raises: BackendUnavailable: the load's manifest is gone."""

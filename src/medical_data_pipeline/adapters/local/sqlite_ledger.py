@@ -38,7 +38,7 @@ ADVANCE = (
     "attempts = attempts + (:state = 'received'), rows_read = coalesce(:read, rows_read), "
     "rows_loaded = coalesce(:loaded, rows_loaded), "
     "rows_quarantined = coalesce(:quarantined, rows_quarantined) "
-    f"WHERE load_id = :load_id AND state NOT IN {FINAL}"
+    f"WHERE load_id = :load_id AND state NOT IN {FINAL} AND :sequencer IN ('', sequencer)"
 )
 
 
@@ -76,8 +76,9 @@ class SqliteLedger(Ledger):
         reason: str = "",
         detail: str = "",
         now: datetime,
+        sequencer: str = "",
     ) -> bool:
-        step = Step(load_id, to, now, rows, reason, detail)
+        step = Step(load_id, to, now, rows, reason, detail, sequencer)
         return self._commits.run(lambda connection: _advance(connection, step))
 
     def advance_many(self, steps: Sequence[Step]) -> Sequence[bool]:
@@ -168,6 +169,7 @@ def _advance(connection: sqlite3.Connection, step: Step) -> bool:
         "now": _text(step.now),
         "reason": step.reason,
         "detail": step.detail,
+        "sequencer": step.sequencer,
         "read": step.rows.read if step.rows else None,
         "loaded": step.rows.loaded if step.rows else None,
         "quarantined": step.rows.quarantined if step.rows else None,
