@@ -41,11 +41,18 @@ class Reconciler:
         """Announce every raw object that is new or changed since the last scan; returns how many were new."""
         found = 0
         for head in self._store.list(self._intake.bucket, RAW_PREFIX):
+            if self._stopping.is_set():
+                break
             state = (head.size_bytes, head.modified_at)
             if self._known.get(head.ref.key) == state or self._clock() - head.modified_at < QUIET_TIME:
                 continue
-            found += self._announced(head)
-            self._known[head.ref.key] = state
+            try:
+                found += self._announced(head)
+            except PipelineError as error:
+                # The others must not wait for this one; the next scan looks at it again.
+                self._on_error(type(error).__name__)
+            else:
+                self._known[head.ref.key] = state
         return found
 
     def _announced(self, head: ObjectHead) -> bool:
@@ -56,5 +63,6 @@ class Reconciler:
         while not self._stopping.wait(period_s):
             try:
                 self.scan()
-            except PipelineError as error:
+            except Exception as error:
+                # Whatever it was, the thread has to be there for the next scan.
                 self._on_error(type(error).__name__)

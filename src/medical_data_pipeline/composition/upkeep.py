@@ -6,7 +6,6 @@ from threading import Event, Thread
 
 from medical_data_pipeline.adapters.local.duckdb_query_engine import DuckDbQueryEngine
 from medical_data_pipeline.adapters.local.iceberg_maintenance import IcebergMaintenance
-from medical_data_pipeline.errors import PipelineError
 from medical_data_pipeline.ports import Clock, Ledger, TableCatalog
 
 # Time travel reaches back this far, and no query that runs now can need a file that was let go before.
@@ -72,5 +71,6 @@ class Upkeep:
         while not self._stopping.wait(period_s):
             try:
                 self.once()
-            except PipelineError as error:
+            except Exception as error:
+                # Whatever it was, the thread has to be there for the next round.
                 self._on_error(type(error).__name__)

@@ -1,7 +1,7 @@
 """What arrives under `input/`: made durable, entered in the ledger, and only then acknowledged."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 
 from medical_data_pipeline.conversion.names import table_name
@@ -92,10 +92,10 @@ class IntakeService:
         """
         ref = ObjectRef(self.bucket, RAW_PREFIX + key)
         table = self.datasets.for_key(ref.key).table
-        # The order of the ledger must be the order in which contents replaced each other.
-        with self.lock(ref.key):
-            self._require(ref, preconditions)
-            head = self.store.put(ref, chunks, expected)
+        # The order of the ledger must be the order in which contents replaced each other. The lock is taken
+        # when all bytes are there: a sender that stalls must not stop others, nor the reconciler.
+        with ExitStack() as held:
+            head = self.store.put(ref, self._then_locked(ref, chunks, preconditions, held), expected)
             self.reached("upload-stored")
             upload = self._receive(head, table)
         self.reached("upload-received")
@@ -126,6 +126,14 @@ class IntakeService:
             if head.sha256 != content_version(load.version) or content_version(latest.version) != head.sha256:
                 raise PreconditionFailed("the raw file has been replaced since this load")
             return self._receive(replace(head, sha256=replay_version(latest.version)), load.table).load
+
+    def _then_locked(
+        self, ref: ObjectRef, chunks: Iterator[bytes], preconditions: Preconditions, held: ExitStack
+    ) -> Iterator[bytes]:
+        """The chunks; at their end, before the store makes them an object, the key is locked."""
+        yield from chunks
+        held.enter_context(self.lock(ref.key))
+        self._require(ref, preconditions)
 
     def _require(self, ref: ObjectRef, preconditions: Preconditions) -> None:
         if preconditions == UNCONDITIONAL:

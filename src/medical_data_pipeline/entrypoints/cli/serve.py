@@ -1,7 +1,6 @@
 """`mdp serve`: the whole pipeline in one process, on this machine only unless TLS is given."""
 
 import ipaddress
-import json
 import logging
 import os
 import secrets
@@ -22,6 +21,7 @@ from medical_data_pipeline.adapters.local.yaml_datasets import load_datasets
 from medical_data_pipeline.composition.local import LocalPipeline, LocalSettings, open_local
 from medical_data_pipeline.composition.local_worker import Happening
 from medical_data_pipeline.composition.milestones import ending_at, nothing
+from medical_data_pipeline.entrypoints.json_log import log_as_json
 from medical_data_pipeline.errors import SettingsError
 from medical_data_pipeline.http_api.app import create_app
 from medical_data_pipeline.http_api.services import Services
@@ -54,7 +54,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     """Serve uploads and SQL over HTTP. The token is shown at the first start, and only then."""
     if not _is_loopback(host) and not (tls_cert and tls_key):
         raise SettingsError("to listen beyond this machine, --tls-cert and --tls-key are needed")
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    log_as_json(logging.INFO)
     logging.getLogger("pyiceberg").setLevel(logging.WARNING)
     fault = os.environ.get("MDP_FAULT")
     pipeline = open_local(
@@ -75,6 +75,7 @@ def command(  # noqa: PLR0913 - one parameter an option
             port=port,
             log_level="warning",
             access_log=False,
+            log_config=None,
             timeout_graceful_shutdown=3,
             ssl_certfile=tls_cert,
             ssl_keyfile=tls_key,
@@ -141,4 +142,4 @@ def _load_counts(pipeline: LocalPipeline) -> Mapping[str, int]:
 
 def _log(happening: Happening) -> None:
     fields = {name: value for name, value in asdict(happening).items() if value not in ("", 0)}
-    _LOG.info(json.dumps({"at": datetime.now(UTC).isoformat(timespec="milliseconds"), **fields}))
+    _LOG.info(fields.pop("event"), extra=fields)
