@@ -24,6 +24,12 @@ _FOREIGN_FILES = (
     (b"ORC", "an ORC file"),
     (b"Obj\x01", "an Avro file"),
     (b"ARROW1", "an Arrow file"),
+    (b"PK\x03\x04", "a packed file inside a packed one"),
+    (b"\x1f\x8b", "a packed file inside a packed one"),
+    (b"\x28\xb5\x2f\xfd", "a packed file inside a packed one"),
+    (b"\xfd7zXZ", "a packed file inside a packed one"),
+    (b"7z\xbc\xaf", "a 7-Zip archive"),
+    (b"Rar!", "a RAR archive"),
 )
 # Tab, line feed, form feed, carriage return and the separators some systems delimit fields with.
 _TEXT_CONTROLS = frozenset(b"\t\n\x0b\x0c\r\x1a\x1b\x1c\x1d\x1e\x1f")

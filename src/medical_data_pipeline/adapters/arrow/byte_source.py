@@ -1,6 +1,5 @@
 """A file's bytes as UTF-8 text: unpacked with every check its packing offers, then transcoded."""
 
-import bz2
 import codecs
 import gzip
 import io
@@ -8,10 +7,17 @@ import lzma
 import zipfile
 import zlib
 from collections.abc import Iterator
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 import zstandard
 
+from medical_data_pipeline.adapters.arrow.packed_streams import (
+    Readable,
+    bzip2_streams,
+    skippable_frame,
+    xz_streams,
+    zstd_frames,
+)
 from medical_data_pipeline.errors import EncodingMismatch, FileRefused
 from medical_data_pipeline.model.dialect import Compression
 
@@ -31,13 +37,9 @@ _BAD_PACKING = {Compression.NONE: "UNREADABLE"} | {kind: reason for _, kind, rea
 _BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, zstandard.ZstdError, ValueError)
 
 
-class Readable(Protocol):
-    """What is read from; a short read is not the end, an empty one is."""
-
-    def read(self, size: int, /) -> bytes: ...
-
-
 def detect_compression(head: bytes) -> Compression:
+    if head and skippable_frame(head):
+        return Compression.ZSTD
     return next((kind for magic, kind, _ in _MAGIC if head.startswith(magic)), Compression.NONE)
 
 
@@ -121,11 +123,11 @@ def _opened(content: BinaryIO, compression: Compression) -> Readable:
         case Compression.GZIP:
             return gzip.GzipFile(fileobj=content, mode="rb")
         case Compression.BZIP2:
-            return bz2.BZ2File(content)
+            return bzip2_streams(content)
         case Compression.XZ:
-            return lzma.LZMAFile(content)
+            return xz_streams(content)
         case Compression.ZSTD:
-            return _ZstdFrames(content)
+            return zstd_frames(content)
         case Compression.ZIP:
             return _only_member(content)
         case Compression.NONE:
@@ -135,7 +137,7 @@ def _opened(content: BinaryIO, compression: Compression) -> Readable:
 def _only_member(content: BinaryIO) -> Readable:
     try:
         archive = zipfile.ZipFile(content)
-        members = [member for member in archive.infolist() if not member.is_dir()]
+        members = [member for member in archive.infolist() if not _is_no_file(member)]
         if any(member.filename == "[Content_Types].xml" for member in members):
             raise FileRefused("BINARY_FILE", "this is an Office document (.xlsx or .docx): save it as CSV")
         if len(members) != 1:
@@ -147,27 +149,6 @@ def _only_member(content: BinaryIO) -> Readable:
         raise FileRefused("BAD_ZIP", "the zip data is damaged, cut off or encrypted") from None
 
 
-class _ZstdFrames:
-    """Frame after frame; unlike the library's reader it knows a cut-off frame from the end."""
-
-    def __init__(self, content: BinaryIO) -> None:
-        self._content = content
-        self._frame: zstandard.ZstdDecompressionObj | None = None
-        self._pending = b""
-
-    def read(self, size: int, /) -> bytes:
-        while True:
-            packed = self._pending or self._content.read(max(1 << 16, size // 8))
-            self._pending = b""
-            if not packed:
-                if self._frame is not None:
-                    raise EOFError("the last frame is cut off")
-                return b""
-            if self._frame is None:
-                self._frame = zstandard.ZstdDecompressor().decompressobj()
-            unpacked = self._frame.decompress(packed)
-            if self._frame.eof:
-                self._pending = self._frame.unused_data
-                self._frame = None
-            if unpacked:
-                return unpacked
+def _is_no_file(member: zipfile.ZipInfo) -> bool:
+    """Folders, and what macOS packs beside each file."""
+    return member.is_dir() or member.filename.startswith("__MACOSX/") or member.filename.endswith(".DS_Store")
