@@ -22,7 +22,7 @@ async def services_of(request: Request) -> Services:
 ServicesHere = Annotated[Services, Depends(services_of)]
 
 
-def authenticated(credentials: Credentials, services: ServicesHere) -> Actor:
+async def authenticated(credentials: Credentials, services: ServicesHere) -> Actor:
     """Raises: RequestProblem, 401."""
     actor = _actor(credentials, services)
     if actor is None:
@@ -30,7 +30,7 @@ def authenticated(credentials: Credentials, services: ServicesHere) -> Actor:
     return actor
 
 
-def authenticated_if_able(credentials: Credentials, services: ServicesHere) -> Actor | None:
+async def authenticated_if_able(credentials: Credentials, services: ServicesHere) -> Actor | None:
     return _actor(credentials, services)
 
 

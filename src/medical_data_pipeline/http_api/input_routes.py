@@ -39,12 +39,23 @@ _BODY = {
 
 @dataclass(frozen=True)
 class UploadPromises:
-    """What the sender says of the bytes and of what they replace, as headers."""
+    """What the sender says of the bytes and of what they replace."""
 
-    content_md5: Annotated[str | None, Header(description="Base64")] = None
-    x_amz_checksum_sha256: Annotated[str | None, Header(description="Base64")] = None
-    if_match: Annotated[str | None, Header(description="ETag of the object to replace")] = None
-    if_none_match: Annotated[str | None, Header(description="Only `*`")] = None
+    content_md5: str | None
+    x_amz_checksum_sha256: str | None
+    if_match: str | None
+    if_none_match: str | None
+
+    @classmethod
+    async def of_headers(
+        cls,
+        content_md5: Annotated[str | None, Header(description="Base64")] = None,
+        x_amz_checksum_sha256: Annotated[str | None, Header(description="Base64")] = None,
+        if_match: Annotated[str | None, Header(description="ETag of the object to replace")] = None,
+        if_none_match: Annotated[str | None, Header(description="Only `*`")] = None,
+    ) -> "UploadPromises":
+        """Asynchronous, as FastAPI calls anything else in a thread."""
+        return cls(content_md5, x_amz_checksum_sha256, if_match, if_none_match)
 
     def checksums(self) -> Checksums:
         """Raises: RequestProblem."""
@@ -72,7 +83,7 @@ async def put_input(
     actor: ActorHere,
     services: ServicesHere,
     key: Annotated[str, Path(description="`<file>`, or `<table>/<file>`")],
-    promises: Annotated[UploadPromises, Depends()],
+    promises: Annotated[UploadPromises, Depends(UploadPromises.of_headers)],
 ) -> Response:
     """The bytes are checked against the checksums sent with them, and durable when this answers."""
     expected, preconditions = promises.checksums(), promises.preconditions()
@@ -80,7 +91,7 @@ async def put_input(
     _require_framing(request, services.limits.max_upload_bytes)
     if services.intake is None:
         raise ObjectNotFound("this server takes no uploads")
-    stream = UploadStream.of(request, services.limits.max_upload_bytes)
+    stream = await UploadStream.begun(request, services.limits.max_upload_bytes)
     bound = request.app.state.bounds.uploads
     upload = await in_thread(bound, services.intake.put, key, stream.pieces(), expected, preconditions)
     request.app.state.metrics.uploaded(stream.size_bytes)

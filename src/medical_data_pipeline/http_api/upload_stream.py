@@ -20,11 +20,16 @@ class UploadStream:
 
     body: AsyncIterator[bytes]
     max_bytes: int
+    first_piece: bytes = b""
+    is_read: bool = False
     size_bytes: int = 0
 
     @classmethod
-    def of(cls, request: Request, max_bytes: int) -> "UploadStream":
-        return cls(request.stream(), max_bytes)
+    async def begun(cls, request: Request, max_bytes: int) -> "UploadStream":
+        """The stream with its first piece: a small body is then there before a thread waits for it."""
+        stream = cls(request.stream(), max_bytes)
+        stream.first_piece = await stream._next_piece()
+        return stream
 
     def pieces(self) -> Iterator[bytes]:
         """To be read in a worker thread of the event loop.
@@ -32,11 +37,13 @@ class UploadStream:
         Raises:
             RequestProblem: the body is empty or too large.
         """
-        while piece := anyio.from_thread.run(self._next_piece):
+        piece = self.first_piece
+        while piece:
             self.size_bytes += len(piece)
             if self.size_bytes > self.max_bytes:
                 raise too_large(self.max_bytes)
             yield piece
+            piece = b"" if self.is_read else anyio.from_thread.run(self._next_piece)
         if self.size_bytes == 0:
             raise RequestProblem(400, "EMPTY_FILE", "the file has no bytes")
 
@@ -45,7 +52,8 @@ class UploadStream:
         async for chunk in self.body:
             piece += chunk
             if len(piece) >= PIECE_BYTES:
-                break
+                return bytes(piece)
+        self.is_read = True
         return bytes(piece)
 
 
