@@ -2,15 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 from typing import cast
 
-from medical_data_pipeline.adapters.local.file_object_store import FileObjectStore
 from medical_data_pipeline.composition.reconciler import Reconciler
 from medical_data_pipeline.conversion.intake import IntakeService, Upload
 from medical_data_pipeline.errors import BackendUnavailable
 from medical_data_pipeline.model.objects import ObjectHead, ObjectRef
+from tests.fakes import NOON, FixedClock, MemoryObjectStore
 
 
 @dataclass
@@ -27,20 +26,18 @@ class Announcements:
         return None
 
 
-def later() -> datetime:
-    return datetime.now(UTC) + timedelta(minutes=1)
-
-
-def reconciler(folder: Path, intake: Announcements, errors: list[str]) -> Reconciler:
-    store = FileObjectStore(folder)
+def reconciler(intake: Announcements, errors: list[str]) -> Reconciler:
+    store = MemoryObjectStore()
     for number in range(5):
         store.put(ObjectRef("local", f"input/t/{number}.csv"), iter([b"id\n1\n"]))
-    return Reconciler(store, cast(IntakeService, intake), later, errors.append)
+    return Reconciler(
+        store, cast(IntakeService, intake), FixedClock(NOON + timedelta(minutes=1)), errors.append
+    )
 
 
-def test_a_stop_ends_a_scan_at_the_next_file(tmp_path: Path) -> None:
+def test_a_stop_ends_a_scan_at_the_next_file() -> None:
     intake = Announcements()
-    scanning = reconciler(tmp_path, intake, [])
+    scanning = reconciler(intake, [])
     intake.then = lambda head: scanning.stop()
 
     scanning.scan()
@@ -48,7 +45,7 @@ def test_a_stop_ends_a_scan_at_the_next_file(tmp_path: Path) -> None:
     assert len(intake.keys) == 1
 
 
-def test_a_file_that_cannot_be_taken_in_is_tried_again_and_does_not_stop_the_others(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_taken_in_is_tried_again_and_does_not_stop_the_others() -> None:
     errors: list[str] = []
 
     def refuse(head: ObjectHead) -> None:
@@ -56,7 +53,7 @@ def test_a_file_that_cannot_be_taken_in_is_tried_again_and_does_not_stop_the_oth
             raise BackendUnavailable("the ledger does not answer")
 
     intake = Announcements(refuse)
-    scanning = reconciler(tmp_path, intake, errors)
+    scanning = reconciler(intake, errors)
 
     scanning.scan()
     scanning.scan()

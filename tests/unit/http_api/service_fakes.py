@@ -1,19 +1,14 @@
 """Small services behind the HTTP routes, all in memory."""
 
-import hashlib
-import io
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, BinaryIO
+from typing import Any
 
-from medical_data_pipeline.conversion.intake import Preconditions, Upload
+from medical_data_pipeline.composition.key_locks import KeyLocks
+from medical_data_pipeline.composition.milestones import nothing
+from medical_data_pipeline.conversion.intake import DatasetBook, IntakeService
 from medical_data_pipeline.errors import (
-    ChecksumMismatch,
-    LoadNotFound,
-    ObjectNotFound,
-    PreconditionFailed,
     QueryNotFound,
     QueryRejected,
     TableNotFound,
@@ -33,7 +28,8 @@ from medical_data_pipeline.model.query import (
     ResultPage,
 )
 from medical_data_pipeline.model.table import BIGINT, TEXT, Column, Meaning, PhiClass, Snapshot, Table
-from medical_data_pipeline.ports import Checksums, LoadFilter, TableAccess
+from medical_data_pipeline.ports import LoadFilter, TableAccess
+from tests.fakes import FixedClock, MemoryLedger, MemoryObjectStore
 
 TOKEN = "correct-horse"
 OTHER_TOKEN = "other-horse"
@@ -104,70 +100,6 @@ class ScriptedQueries:
             self._known[query_id] = (actor, replace(status, state=QueryState.CANCELLED))
 
 
-@dataclass
-class Objects:
-    contents: dict[str, bytes] = field(default_factory=dict)
-
-    def open(self, ref: ObjectRef) -> AbstractContextManager[BinaryIO]:
-        if ref.key not in self.contents:
-            raise ObjectNotFound("no such object")
-        return _opened(self.contents[ref.key])
-
-
-@contextmanager
-def _opened(content: bytes) -> Iterator[BinaryIO]:
-    yield io.BytesIO(content)
-
-
-@dataclass
-class Loads:
-    loads: dict[str, Load] = field(default_factory=dict)
-
-    def find(self, load_id: str) -> Load:
-        if load_id not in self.loads:
-            raise LoadNotFound("no such load")
-        return self.loads[load_id]
-
-    def list(self, wanted: LoadFilter) -> Sequence[Load]:
-        newest_first = [
-            load
-            for load in reversed(self.loads.values())
-            if wanted.table in (None, load.table) and wanted.state in (None, load.state)
-        ]
-        if wanted.before is not None:
-            ids = [load.load_id for load in newest_first]
-            newest_first = newest_first[ids.index(wanted.before) + 1 :]
-        return newest_first[: wanted.limit]
-
-
-@dataclass
-class MemoryIntake:
-    objects: Objects
-    ledger: Loads
-
-    def put(
-        self, key: str, chunks: Iterator[bytes], expected: Checksums, preconditions: Preconditions
-    ) -> Upload:
-        ref = ObjectRef("bucket", "input/" + key)
-        present = self.objects.contents.get(ref.key)
-        if preconditions.if_none_match and present is not None:
-            raise PreconditionFailed("there is an object with this key")
-        content = b"".join(chunks)
-        if expected.sha256 not in (None, hashlib.sha256(content).digest()):
-            raise ChecksumMismatch("the bytes differ from their SHA-256")
-        if expected.md5 not in (None, hashlib.md5(content).digest()):
-            raise ChecksumMismatch("the bytes differ from their MD5")
-        version = hashlib.sha256(content).hexdigest()
-        load = received(ref, version, len(content))
-        self.objects.contents[ref.key] = content
-        self.ledger.loads.setdefault(load.load_id, load)
-        return Upload(load, is_new=present != content)
-
-
-def received(ref: ObjectRef, version: str, size_bytes: int = 1) -> Load:
-    return Load(load_id(ref, version), "labs", ref, version, "1", size_bytes, LoadState.RECEIVED, NOON, NOON)
-
-
 class Catalog:
     def find(self, table: str) -> Table:
         for each in (LABS, HIDDEN):
@@ -197,19 +129,23 @@ class Backstage:
     """The services, and hands on what they remember."""
 
     queries: ScriptedQueries = field(default_factory=ScriptedQueries)
-    objects: Objects = field(default_factory=Objects)
-    ledger: Loads = field(default_factory=Loads)
+    store: MemoryObjectStore = field(default_factory=MemoryObjectStore)
+    ledger: MemoryLedger = field(default_factory=MemoryLedger)
     report: Report = field(default_factory=Report)
     limits: HttpLimits = field(default_factory=HttpLimits)
     replayed: list[str] = field(default_factory=list)
 
     def add_load(self, name: str, state: LoadState = LoadState.COMMITTED) -> Load:
-        load = replace(
-            received(ObjectRef("bucket", f"input/labs/{name}"), "v"), state=state, rows=RowCounts(3, 2, 1)
-        )
-        self.ledger.loads[load.load_id] = load
-        self.objects.contents[receipt_key(load.table, load.load_id)] = b'{"rows":{"read":3}}'
-        return load
+        ref, sequencer = ObjectRef("bucket", f"input/labs/{name}"), self.ledger.next_sequencer()
+        load = Load(load_id(ref, "v"), "labs", ref, "v", sequencer, 1, LoadState.RECEIVED, NOON, NOON)
+        self.ledger.receive(load)
+        self.ledger.advance(load.load_id, state, rows=RowCounts(3, 2, 1), now=NOON)
+        receipt = ObjectRef("bucket", receipt_key(load.table, load.load_id))
+        self.store.put(receipt, iter([b'{"rows":{"read":3}}']))
+        return self.ledger.find(load.load_id)
+
+    def keys(self) -> list[str]:
+        return [head.ref.key for head in self.store.list("bucket", "")]
 
     def app(self, **replaced: Any) -> Any:
         services = Services(
@@ -217,15 +153,21 @@ class Backstage:
             queries=self.queries,
             catalog=Catalog(),  # type: ignore[arg-type]
             policy=OnlyLabs(),  # type: ignore[arg-type]
-            ledger=self.ledger,  # type: ignore[arg-type]
-            store=self.objects,  # type: ignore[arg-type]
+            ledger=self.ledger,
+            store=self.store,
             health=lambda: self.report,
-            intake=MemoryIntake(self.objects, self.ledger),
+            intake=self._intake(),
             replay=self._replay,
-            count_loads=lambda: {"committed": len(self.ledger.loads)},
+            count_loads=lambda: {"committed": len(self.ledger.list(LoadFilter()))},
             limits=self.limits,
         )
         return create_app(replace(services, **replaced))
+
+    def _intake(self) -> IntakeService:
+        book, clock = DatasetBook("medical_records"), FixedClock(NOON)
+        return IntakeService(
+            self.store, self.ledger, book, clock, KeyLocks(), "bucket", lambda load: None, nothing
+        )
 
     def _replay(self, load_id: str) -> Load:
         load = self.ledger.find(load_id)

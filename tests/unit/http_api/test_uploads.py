@@ -9,6 +9,7 @@ import anyio
 import pytest
 
 from medical_data_pipeline.http_api.services import HttpLimits
+from medical_data_pipeline.model.objects import ObjectRef
 from tests.unit.http_api.http_client import TestClient
 from tests.unit.http_api.service_fakes import TOKEN, Backstage
 
@@ -30,7 +31,8 @@ def test_a_new_file_is_created_and_the_same_again_changes_nothing(
     assert first.headers["location"] == "/loads/" + first.json()["load_id"]
     assert first.headers["etag"] == f'"{hashlib.sha256(CSV).hexdigest()}"'
     assert (first.json()["state"], first.json()["table"]) == ("received", "labs")
-    assert backstage.objects.contents["input/labs/a b+c.csv"] == CSV
+    with backstage.store.open(ObjectRef("bucket", "input/labs/a b+c.csv")) as stored:
+        assert stored.read() == CSV
 
 
 def test_checksums_that_hold_are_accepted(client: TestClient) -> None:
@@ -57,7 +59,7 @@ def test_an_upload_that_is_not_what_it_says_leaves_nothing(
     answer = client.put("/input/labs/a.csv", content=content, headers=headers)
 
     assert (answer.status_code, answer.json()["code"]) == (status, code)
-    assert backstage.objects.contents == {}
+    assert backstage.keys() == []
 
 
 def test_an_object_that_is_there_is_kept_when_asked(client: TestClient) -> None:
@@ -94,7 +96,7 @@ def test_a_file_over_the_limit_is_refused_and_not_kept(is_chunked: bool) -> None
 
     assert (answer.status_code, answer.json()["code"]) == (413, "PAYLOAD_TOO_LARGE")
     assert answer.headers["connection"] == "close"
-    assert backstage.objects.contents == {}
+    assert backstage.keys() == []
 
 
 def test_a_body_without_a_length_is_refused(backstage: Backstage) -> None:
@@ -109,7 +111,7 @@ def test_a_sender_that_leaves_halfway_leaves_nothing(backstage: Backstage) -> No
     sent = anyio.run(_put, backstage.app(), [half], (b"content-length", b"100"))
 
     assert sent == []
-    assert backstage.objects.contents == {}
+    assert backstage.keys() == []
 
 
 def test_a_large_body_is_never_in_memory_as_a_whole(backstage: Backstage) -> None:

@@ -1,6 +1,5 @@
 """Objects as files below one folder: whole or absent, and durable when `put` returns."""
 
-import contextlib
 import errno
 import fcntl
 import hashlib
@@ -8,7 +7,7 @@ import os
 import stat
 import uuid
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -71,14 +70,15 @@ class FileObjectStore(ObjectStore):
             return
         for key in keys_below(self.root, prefix):
             path = self.root / key
-            with contextlib.suppress(FileNotFoundError):
+            with suppress(FileNotFoundError):
                 status = path.stat(follow_symlinks=False)
                 sha256 = self._digests.recall(str(path), status)
                 yield ObjectHead(ObjectRef(bucket, key), status.st_size, sha256, _modified_at(status))
 
     def delete(self, ref: ObjectRef) -> None:
         target = self._file(ref)
-        with contextlib.suppress(ObjectNotFound), translated_os_errors():
+        # A folder is no object, so there is nothing to remove.
+        with suppress(ObjectNotFound), translated_os_errors(), suppress(IsADirectoryError):
             target.unlink()
             _remove_empty_folders(target.parent, self.root)
 

@@ -1,0 +1,368 @@
+"""What every table catalog promises: a commit is whole, may be repeated, and the newest word wins."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from io import BytesIO
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from medical_data_pipeline.adapters.local.file_object_store import FileObjectStore
+from medical_data_pipeline.adapters.local.iceberg_rewrite import FileRewriter
+from medical_data_pipeline.adapters.local.iceberg_table_catalog import IcebergTableCatalog
+from medical_data_pipeline.errors import ObjectNotFound, SchemaConflict, TableNotFound
+from medical_data_pipeline.model.dataset import LoadMode
+from medical_data_pipeline.model.keys import load_prefix, manifest_key, receipt_key
+from medical_data_pipeline.model.load import DataFile, Manifest, RowCounts
+from medical_data_pipeline.model.manifest_json import manifest_to_json
+from medical_data_pipeline.model.objects import ObjectRef, load_id
+from medical_data_pipeline.model.row_layout import PartitionField, RowLayout
+from medical_data_pipeline.model.table import BIGINT, TEXT, Column, ColumnType, decimal
+from medical_data_pipeline.ports import CommitOutcome, ObjectStore, TableCatalog
+from tests.fakes import NOON, MemoryObjectStore, MemoryTableCatalog
+
+BUCKET = "local"
+ARROW_TYPES = {TEXT: pa.string(), BIGINT: pa.int64(), decimal(5, 2): pa.decimal128(5, 2)}
+ARROW_TYPES |= {decimal(9, 2): pa.decimal128(9, 2), decimal(9, 3): pa.decimal128(9, 3)}
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """A catalog, the store its files are in, and what readers see of the column `name`."""
+
+    catalog: TableCatalog
+    store: ObjectStore
+    names: Callable[[str], list[str]]
+
+    def load(
+        self,
+        content: str,
+        sequencer: str,
+        *names: str,
+        file: str = "a.csv",
+        extra: Column | None = None,
+        mode: LoadMode = LoadMode.APPEND,
+    ) -> Manifest:
+        """A load as conversion leaves it: its files are objects, its manifest is written."""
+        source = ObjectRef(BUCKET, f"input/t/{file}")
+        load = load_id(source, content)
+        columns = (Column("name", TEXT), *([extra] if extra else []), Column("_load_id", TEXT))
+        key = load_prefix("t", load) + "part-0.parquet"
+        files = (DataFile(key, self._put_rows(key, columns, names, load), len(names)),) if names else ()
+        rows = RowCounts(len(names), len(names), 0)
+        receipt = receipt_key("t", load)
+        made = Manifest(load, "t", source, content, sequencer, columns, files, (), rows, NOON, receipt, mode)
+        self.store.put(ObjectRef(BUCKET, manifest_key("t", load)), iter([manifest_to_json(made)]))
+        return made
+
+    def _put_rows(self, key: str, columns: tuple[Column, ...], names: tuple[str, ...], load: str) -> int:
+        cells = {"name": list(names), "_load_id": [load] * len(names)}
+        arrays = {
+            column.name: pa.array(cells.get(column.name, [None] * len(names)), ARROW_TYPES[column.type])
+            for column in columns
+        }
+        written = BytesIO()
+        pq.write_table(pa.table(arrays), written)
+        return self.store.put(ObjectRef(BUCKET, key), iter([written.getvalue()])).size_bytes
+
+
+@pytest.fixture
+def shelf_factories(tmp_path: Path) -> Iterator[dict[str, Callable[[], Shelf]]]:
+    with ExitStack() as opened:
+
+        def memory() -> Shelf:
+            store = MemoryObjectStore()
+            catalog = MemoryTableCatalog(store)
+            return Shelf(catalog, store, lambda table: memory_names(catalog, store, table))
+
+        def iceberg() -> Shelf:
+            catalog = IcebergTableCatalog(tmp_path, "medical_data_db", FileRewriter())
+            opened.enter_context(closing(catalog))
+            return Shelf(
+                catalog, FileObjectStore(tmp_path, BUCKET), lambda table: iceberg_names(catalog, table)
+            )
+
+        yield {"memory": memory, "iceberg": iceberg}
+
+
+def memory_names(catalog: MemoryTableCatalog, store: ObjectStore, table: str) -> list[str]:
+    keys = [file.key for load in catalog.loads(table) for file in load.data_files]
+    return sorted(name for key in keys for name in _names_in(store, key))
+
+
+def _names_in(store: ObjectStore, key: str) -> list[str]:
+    with store.open(ObjectRef(BUCKET, key)) as content:
+        found: list[str] = pq.read_table(BytesIO(content.read())).column("name").to_pylist()
+    return found
+
+
+def iceberg_names(catalog: IcebergTableCatalog, table: str) -> list[str]:
+    return sorted(catalog.load(table).scan(selected_fields=("name",)).to_arrow().column("name").to_pylist())
+
+
+@pytest.fixture(params=["memory", "iceberg"])
+def shelf(request: pytest.FixtureRequest, shelf_factories: dict[str, Callable[[], Shelf]]) -> Shelf:
+    return shelf_factories[request.param]()
+
+
+def snapshots(shelf: Shelf, table: str = "t") -> list[int]:
+    return [each.snapshot_id for each in shelf.catalog.find(table).snapshots]
+
+
+def test_a_table_that_is_not_there_is_not_found(shelf: Shelf) -> None:
+    for ask in (shelf.catalog.find, shelf.catalog.read_location):
+        with pytest.raises(TableNotFound):
+            ask("t")
+
+    assert list(shelf.catalog.list()) == []
+    shelf.catalog.drop("t")
+
+
+def test_the_first_commit_makes_the_table(shelf: Shelf) -> None:
+    load = shelf.load("one", "1", "Ann", "Bob", extra=Column("price", decimal(5, 2), "Price"))
+
+    outcome = shelf.catalog.commit("t", [load])
+
+    table = shelf.catalog.find("t")
+    assert outcome == CommitOutcome((load.load_id,), ())
+    assert shelf.names("t") == ["Ann", "Bob"]
+    assert [(c.name, c.type) for c in table.columns] == [(c.name, c.type) for c in load.columns]
+    assert (table.name, len(table.snapshots)) == ("t", 1)
+    assert table.snapshots[0].committed_at.utcoffset() == timedelta(0)
+    assert shelf.catalog.read_location("t") == table.metadata_location
+
+
+def test_a_batch_is_one_snapshot(shelf: Shelf) -> None:
+    loads = [shelf.load(f"{n}", "1", f"row {n}", file=f"{n}.csv") for n in range(4)]
+
+    outcome = shelf.catalog.commit("t", loads)
+
+    assert set(outcome.committed) == {load.load_id for load in loads}
+    assert shelf.names("t") == ["row 0", "row 1", "row 2", "row 3"]
+    assert len(snapshots(shelf)) == 1
+
+
+def test_the_same_commit_again_changes_nothing(shelf: Shelf) -> None:
+    load = shelf.load("one", "1", "Ann")
+    first = shelf.catalog.commit("t", [load])
+
+    again, twice = shelf.catalog.commit("t", [load]), shelf.catalog.commit("t", [load, load])
+
+    assert first == again == twice
+    assert shelf.names("t") == ["Ann"]
+    assert len(snapshots(shelf)) == 1
+
+
+def test_what_is_in_already_does_not_keep_out_what_is_new(shelf: Shelf) -> None:
+    known, new = shelf.load("one", "1", "Ann"), shelf.load("two", "1", "Bob", file="b.csv")
+    shelf.catalog.commit("t", [known])
+
+    outcome = shelf.catalog.commit("t", [known, new])
+
+    assert set(outcome.committed) == {known.load_id, new.load_id}
+    assert shelf.names("t") == ["Ann", "Bob"]
+
+
+def test_a_newer_load_of_a_file_replaces_its_rows_in_one_snapshot(shelf: Shelf) -> None:
+    shelf.catalog.commit(
+        "t", [shelf.load("old", "1", "Ann", "Bob"), shelf.load("x", "1", "Cy", file="b.csv")]
+    )
+
+    shelf.catalog.commit("t", [shelf.load("new", "2", "Anna")])
+
+    assert shelf.names("t") == ["Anna", "Cy"]
+    assert len(snapshots(shelf)) == 2
+
+
+@pytest.mark.parametrize(
+    ("older", "newer"), [("1", "2"), ("10", "2"), ("0055AED6DCD9", "0055AED6DCD90281E5")]
+)
+def test_an_older_load_that_comes_late_is_superseded(shelf: Shelf, older: str, newer: str) -> None:
+    late, first = shelf.load("old", older, "Old"), shelf.load("new", newer, "New")
+    shelf.catalog.commit("t", [first])
+
+    outcome = shelf.catalog.commit("t", [late])
+
+    assert outcome == CommitOutcome((), (late.load_id,))
+    assert shelf.names("t") == ["New"]
+    assert len(snapshots(shelf)) == 1
+
+
+def test_of_two_loads_of_a_file_in_one_batch_the_newer_stays(shelf: Shelf) -> None:
+    old, new = shelf.load("old", "1", "Old"), shelf.load("new", "2", "New")
+
+    outcome = shelf.catalog.commit("t", [new, old])
+
+    assert outcome == CommitOutcome((new.load_id,), (old.load_id,))
+    assert shelf.names("t") == ["New"]
+
+
+def test_a_load_without_rows_takes_those_of_its_forerunner_away(shelf: Shelf) -> None:
+    shelf.catalog.commit("t", [shelf.load("old", "1", "Ann"), shelf.load("x", "1", "Cy", file="b.csv")])
+    empty = shelf.load("empty", "2")
+
+    outcome = shelf.catalog.commit("t", [empty])
+
+    assert outcome == CommitOutcome((empty.load_id,), ())
+    assert shelf.names("t") == ["Cy"]
+
+
+def test_a_first_load_without_rows_makes_no_table_and_is_committed(shelf: Shelf) -> None:
+    empty = shelf.load("empty", "1")
+
+    assert shelf.catalog.commit("t", [empty]) == CommitOutcome((empty.load_id,), ())
+    assert list(shelf.catalog.list()) == []
+
+
+def test_a_load_that_was_converted_anew_takes_the_place_of_its_former_files(shelf: Shelf) -> None:
+    former = shelf.load("one", "1", "Ann", "Bob")
+    shelf.catalog.commit("t", [former])
+    other = load_prefix("t", former.load_id) + "part-again.parquet"
+    size = shelf._put_rows(other, former.columns, ("Anna",), former.load_id)
+    anew = replace(former, data_files=(DataFile(other, size, 1),), rows=RowCounts(1, 1, 0))
+
+    outcome = shelf.catalog.commit("t", [anew])
+
+    assert outcome == CommitOutcome((anew.load_id,), ())
+    assert shelf.names("t") == ["Anna"]
+    assert len(snapshots(shelf)) == 2
+
+
+def test_a_load_that_is_the_whole_table_replaces_all_others_but_newer_ones(shelf: Shelf) -> None:
+    shelf.catalog.commit("t", [shelf.load("one", "1", "Ann"), shelf.load("two", "2", "Bob", file="b.csv")])
+    whole = shelf.load("three", "3", "Cy", file="c.csv", mode=LoadMode.REPLACE)
+    late = shelf.load("four", "15", "Di", file="d.csv", mode=LoadMode.REPLACE)
+
+    outcomes = [shelf.catalog.commit("t", [each]) for each in (whole, late)]
+
+    assert outcomes == [CommitOutcome((whole.load_id,), ()), CommitOutcome((), (late.load_id,))]
+    assert shelf.names("t") == ["Cy"]
+
+
+def test_new_columns_are_added_by_name_and_decimals_widen(shelf: Shelf) -> None:
+    shelf.catalog.commit("t", [shelf.load("one", "1", "Ann", extra=Column("price", decimal(5, 2)))])
+
+    shelf.catalog.commit(
+        "t",
+        [
+            shelf.load("two", "1", "Bob", file="b.csv", extra=Column("age", BIGINT)),
+            shelf.load("three", "1", "Cy", file="c.csv", extra=Column("price", decimal(9, 2))),
+        ],
+    )
+
+    found = {column.name: column.type for column in shelf.catalog.find("t").columns}
+    assert found == {"name": TEXT, "price": decimal(9, 2), "_load_id": TEXT, "age": BIGINT}
+    assert shelf.names("t") == ["Ann", "Bob", "Cy"]
+
+
+@pytest.mark.parametrize("conflicting", [TEXT, BIGINT, decimal(9, 3)], ids=str)
+def test_a_column_that_cannot_become_the_tables_type_changes_nothing(
+    shelf: Shelf, conflicting: ColumnType
+) -> None:
+    shelf.catalog.commit("t", [shelf.load("one", "1", "Ann", extra=Column("price", decimal(5, 2)))])
+    wrong = shelf.load("two", "1", "Bob", file="b.csv", extra=Column("price", conflicting))
+    right = shelf.load("three", "1", "Cy", file="c.csv")
+    before = shelf.catalog.find("t")
+
+    for call in (shelf.catalog.require_fits, shelf.catalog.commit):
+        with pytest.raises(SchemaConflict):
+            call("t", [right, wrong])
+
+    assert shelf.catalog.find("t") == before
+    assert shelf.names("t") == ["Ann"]
+
+
+def test_two_first_loads_that_contradict_each_other_make_no_table(shelf: Shelf) -> None:
+    one = shelf.load("one", "1", "Ann", extra=Column("v", BIGINT))
+    other = shelf.load("two", "1", "Bob", file="b.csv", extra=Column("v", TEXT))
+
+    for call in (shelf.catalog.require_fits, shelf.catalog.commit):
+        with pytest.raises(SchemaConflict):
+            call("t", [one, other])
+
+    assert list(shelf.catalog.list()) == []
+
+
+def test_a_load_partitioned_in_another_way_than_the_table_changes_nothing(shelf: Shelf) -> None:
+    shelf.catalog.commit("t", [shelf.load("one", "1", "Ann")])
+    other = replace(shelf.load("two", "1", "Bob", file="b.csv"), layout=RowLayout((PartitionField("name"),)))
+
+    for call in (shelf.catalog.require_fits, shelf.catalog.commit):
+        with pytest.raises(SchemaConflict):
+            call("t", [other])
+
+    assert shelf.names("t") == ["Ann"]
+
+
+def test_a_load_whose_file_is_gone_or_another_changes_nothing(shelf: Shelf) -> None:
+    shelf.catalog.commit("t", [shelf.load("one", "1", "Ann")])
+    gone, other = shelf.load("two", "1", "Bob", file="b.csv"), shelf.load("three", "1", "Cy", file="c.csv")
+    shelf.store.delete(ObjectRef(BUCKET, gone.data_files[0].key))
+    shelf.store.put(ObjectRef(BUCKET, other.data_files[0].key), iter([b"something else"]))
+
+    for hurt in (gone, other):
+        for call in (shelf.catalog.require_fits, shelf.catalog.commit):
+            with pytest.raises(ObjectNotFound):
+                call("t", [shelf.load("four", "1", "Di", file="d.csv"), hurt])
+
+    assert shelf.names("t") == ["Ann"]
+    assert len(snapshots(shelf)) == 1
+
+
+def test_to_ask_whether_loads_fit_changes_nothing(shelf: Shelf) -> None:
+    shelf.catalog.require_fits("t", [shelf.load("one", "1", "Ann")])
+
+    assert list(shelf.catalog.list()) == []
+
+
+def test_tables_are_listed_in_order_and_are_apart(shelf: Shelf) -> None:
+    for name in ("t__quarantine", "b", "t"):
+        shelf.catalog.commit(name, [shelf.load(name, "1", f"row of {name}", file=f"{name}.csv")])
+
+    assert list(shelf.catalog.list()) == ["b", "t", "t__quarantine"]
+    assert [shelf.names(name) for name in ("b", "t")] == [["row of b"], ["row of t"]]
+
+
+def test_snapshots_are_told_oldest_first_and_each_has_its_place(shelf: Shelf) -> None:
+    for number in range(3):
+        shelf.catalog.commit("t", [shelf.load(f"{number}", "1", "x", file=f"{number}.csv")])
+    table = shelf.catalog.find("t")
+    ids = [each.snapshot_id for each in table.snapshots]
+    times = [each.committed_at for each in table.snapshots]
+
+    assert (len(set(ids)), times) == (3, sorted(times))
+    assert [bool(shelf.catalog.read_location("t", snapshot)) for snapshot in ids] == [True] * 3
+    with pytest.raises(TableNotFound):
+        shelf.catalog.read_location("t", max(ids) + 1)
+
+
+def test_a_dropped_table_is_gone_and_can_be_made_anew(shelf: Shelf) -> None:
+    first, other = shelf.load("one", "1", "Ann", extra=Column("v", BIGINT)), shelf.load("two", "1", "Bob")
+    shelf.catalog.commit("t", [first])
+    shelf.catalog.commit("u", [other])
+
+    shelf.catalog.drop("t")
+
+    assert list(shelf.catalog.list()) == ["u"]
+    with pytest.raises(TableNotFound):
+        shelf.catalog.find("t")
+    shelf.catalog.commit("t", [shelf.load("three", "1", "Cy", extra=Column("v", TEXT))])
+    assert shelf.names("t") == ["Cy"]
+    assert len(snapshots(shelf)) == 1
+
+
+def test_loads_that_are_committed_by_many_at_once_are_each_in_once(shelf: Shelf) -> None:
+    loads = [shelf.load(f"{n}", "1", f"{n}", file=f"{n}.csv") for n in range(4)]
+    started = [threading.Thread(target=shelf.catalog.commit, args=("t", [load])) for load in loads * 2]
+    for thread in started:
+        thread.start()
+    for thread in started:
+        thread.join()
+
+    assert shelf.names("t") == ["0", "1", "2", "3"]
+    assert len(snapshots(shelf)) == 4
