@@ -8,7 +8,7 @@ import pytest
 
 from medical_data_pipeline.errors import FileRefused
 from medical_data_pipeline.model.dataset import Contract, Dataset, DeclaredColumn, RejectLimit
-from medical_data_pipeline.model.table import BIGINT, DATE, DOUBLE, TEXT, Column, Table, decimal
+from medical_data_pipeline.model.table import BIGINT, BOOLEAN, DATE, DOUBLE, TEXT, Column, Table, decimal
 from tests.conversions import Converter
 
 DATASET = Dataset(table="t")
@@ -180,6 +180,23 @@ def test_declared_formats_types_and_null_tokens_are_obeyed(convert: Converter) -
     assert [row["column_name"] for row in converted.quarantine] == ["day"]
 
 
+def test_a_declared_boolean_is_read_in_the_words_people_write(convert: Converter) -> None:
+    dataset = replace(DATASET, columns={"smoker": DeclaredColumn(type=BOOLEAN)})
+
+    converted = convert("id,smoker\n1,Y\n2,no\n3,\n4, T \n5,U\n", dataset)
+
+    assert converted.column("smoker") == [True, False, None, True]
+    assert [(row["column_name"], row["raw_text"]) for row in converted.quarantine] == [("smoker", "5,U")]
+
+
+@pytest.mark.parametrize("last", [" 007", "1e5", "x ", "1 2"])
+def test_blanks_never_hide_what_makes_a_column_text(last: str, convert: Converter) -> None:
+    converted = convert(f"n,m\n 1,5\n 20,6\n{last},7\n")
+
+    assert converted.column("n") == [" 1", " 20", last]
+    assert converted.types["m"] == "bigint"
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
@@ -252,6 +269,14 @@ def test_a_cell_of_five_megabytes_and_five_thousand_columns_work(convert: Conver
 
     assert large.column("note") == [note, "b"]
     assert wide.table.num_columns == 5000 and wide.column("c4999") == [4999, 4999]
+
+
+def test_a_first_note_longer_than_what_the_layout_is_found_from_is_one_cell(convert: Converter) -> None:
+    note = "a line, with a comma\n" * 80_000
+
+    converted = convert(f'id,note,n\n1,"{note}",5\n2,b,6\n')
+
+    assert converted.table.to_pylist() == [{"id": 1, "note": note, "n": 5}, {"id": 2, "note": "b", "n": 6}]
 
 
 def test_a_header_alone_loads_no_row_and_is_no_error(convert: Converter) -> None:

@@ -1,7 +1,7 @@
 """Which type a column gets: decided from the facts of the whole file, so that no value changes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from medical_data_pipeline.model.conversion import CellFormat
 from medical_data_pipeline.model.facts import ColumnFacts
@@ -24,6 +24,7 @@ MAX_DECIMAL_DIGITS = 38
 _USUAL_DECIMAL_DIGITS = 18
 _MAX_INT64_DIGITS = 19
 _MAX_TIMESTAMP_FRACTION = 6
+_OFFSETS_SAID = 4
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,14 @@ class TypeDecision:
 
 def decide_type(facts: ColumnFacts, delimiter: str = ",") -> TypeDecision:
     """The type that keeps every cell's value, or text with the reason why none does."""
+    decision = _decide(facts, delimiter)
+    if not facts.padded or decision.type == TEXT:
+        return decision
+    layout = replace(decision.format, is_padded=True)
+    return replace(decision, format=layout, normal_form=_joined(decision.normal_form, "no blanks around it"))
+
+
+def _decide(facts: ColumnFacts, delimiter: str) -> TypeDecision:
     forms = {form: count for form, count in facts.forms.items() if form.kind is not FormKind.TOKEN}
     if not forms:
         return _text("no values to decide from" if not facts.tokens else "only words that may mean nothing")
@@ -55,6 +64,10 @@ def decide_type(facts: ColumnFacts, delimiter: str = ",") -> TypeDecision:
     return _text("cells of different kinds: " + ", ".join(sorted(kinds)))
 
 
+def _joined(*parts: str) -> str:
+    return ", ".join(part for part in parts if part)
+
+
 def _text(reason: str) -> TypeDecision:
     return TypeDecision(TEXT, reason)
 
@@ -66,9 +79,8 @@ def _where(what, facts: ColumnFacts, wanted) -> str:  # type: ignore[no-untyped-
 
 def _decide_boolean(forms: Mapping[Form, int]) -> TypeDecision:
     styles = sorted({form.mark for form in forms})
-    if len(styles) > 1:
-        return _text("true and false are written in several ways")
-    return TypeDecision(BOOLEAN, "every cell is true or false", normal_form=f"written as {styles[0]!r}")
+    written = "written as " + ", ".join(repr(style) for style in styles)
+    return TypeDecision(BOOLEAN, "every cell is true or false", normal_form=written)
 
 
 def _decide_number(forms: Mapping[Form, int], facts: ColumnFacts, delimiter: str) -> TypeDecision:
@@ -104,12 +116,13 @@ def _decide_integer(forms: Mapping[Form, int], facts: ColumnFacts) -> TypeDecisi
 def _decide_fraction(forms: Mapping[Form, int], facts: ColumnFacts, mark: str) -> TypeDecision:
     fractions = [form for form in forms if form.kind is FormKind.DECIMAL]
     scales = {form.scale for form in fractions}
+    if scales == {0}:
+        return _text("a point and no fraction may be an ordinal")
     scale, digits = max(scales), max(max(form.digits for form in forms), 1)
     layout = CellFormat(decimal_mark=mark)
     has_negative_zero = any(form.is_negative_zero for form in forms)
     normal = f"{scale} digits after the point" if len(fractions) < len(forms) else ""
-    if mark == ",":
-        normal = (normal + ", " if normal else "") + "a point for the comma"
+    normal = _joined(normal, "a point for the comma" if mark == "," else "")
     # One digit is how measurements look, and the next file may have two: a double takes both.
     if (
         len(scales) == 1
@@ -155,11 +168,9 @@ def _decide_moment(forms: Mapping[Form, int], facts: ColumnFacts) -> TypeDecisio
     if len({(form.has_time, form.has_meridiem, bool(form.zone)) for form in forms}) > 1:
         return _text("dates and times in several formats")
     form = next(iter(forms))
-    if max(each.scale for each in forms) > _MAX_TIMESTAMP_FRACTION:
-        return _text("fractions of a second finer than microseconds")
-    if form.zone and len(facts.offsets) > 1:
-        return _text("times with several zone offsets")
     order, reason = _decide_order(form.order, sum(forms.values()), facts)
+    if not order and max(each.scale for each in forms) > _MAX_TIMESTAMP_FRACTION:
+        return _text("fractions of a second finer than microseconds, or on no calendar")
     if not order:
         return _text(reason)
     return TypeDecision(_moment_type(form), reason, CellFormat(date_order=order), _moment_form(form, facts))
@@ -188,6 +199,8 @@ def _moment_type(form: Form) -> ColumnType:
 def _moment_form(form: Form, facts: ColumnFacts) -> str:
     if not form.has_time:
         return "" if form.order == "ymd" else "YYYY-MM-DD"
-    offset = next(iter(facts.offsets), "")
-    at = f" in UTC, came with offset {offset}" if form.zone == "offset" else " in UTC" if form.zone else ""
-    return "YYYY-MM-DD HH:MM:SS" + at
+    if not form.zone:
+        return "YYYY-MM-DD HH:MM:SS"
+    offsets = sorted(facts.offsets)
+    came = offsets if len(offsets) <= _OFFSETS_SAID else [str(len(offsets)), "different ones"]
+    return f"YYYY-MM-DD HH:MM:SS in UTC, came with offset {', '.join(came)}"

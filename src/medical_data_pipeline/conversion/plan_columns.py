@@ -192,6 +192,7 @@ def _as_declared(declared: DeclaredColumn, found: TypeDecision) -> TypeDecision:
         thousands_separator=declared.thousands_separator,
         strip_symbols=declared.strip_symbols,
         is_padded=kind.kind is not Kind.TEXT,
+        has_flag_words=kind.kind is Kind.BOOLEAN,
     )
     return TypeDecision(kind, "declared", layout, found.normal_form if kind == found.type else "")
 

@@ -58,8 +58,8 @@ class CellFormat:
     """How the cells of a typed column are written.
 
     `date_order` is "ymd", "dmy", "mdy" or "mon"; `pattern` a declared strptime pattern that goes before it.
-    The separators are of numbers; "" means there is none. `is_padded`: blanks around
-    a cell are ignored.
+    The separators are of numbers; "" means there is none. `is_padded`: blanks around a cell are ignored.
+    `has_flag_words`: a boolean may be written as any of `forms.FLAG_WORDS`.
     """
 
     date_order: str = "ymd"
@@ -68,6 +68,7 @@ class CellFormat:
     thousands_separator: str = ""
     strip_symbols: str = ""
     is_padded: bool = False
+    has_flag_words: bool = False
 
 
 @dataclass(frozen=True)

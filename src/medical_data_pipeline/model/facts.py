@@ -17,6 +17,7 @@ class ColumnFacts:
     `nulls` are unquoted empty cells and declared null tokens, `empties` quoted empty ones. `tokens` counts
     the words of `forms.NULL_TOKENS` met. `first_rows` gives for each form the first row (from 1) that has
     it. `valid_moments` counts the cells that are real dates or times, for each order they may be read in.
+    `padded` counts cells with blanks around what they hold; their forms are of what is within.
     `offsets` are the zone offsets met. `int64_misfits` and `inexact_doubles` count numbers that such a type
     would change.
     """
@@ -26,6 +27,7 @@ class ColumnFacts:
     forms: Mapping[Form, int] = field(default_factory=dict)
     first_rows: Mapping[Form, int] = field(default_factory=dict)
     tokens: Mapping[str, int] = field(default_factory=dict)
+    padded: int = 0
     valid_moments: Mapping[str, int] = field(default_factory=dict)
     offsets: frozenset[str] = frozenset()
     int64_misfits: int = 0
@@ -65,6 +67,7 @@ def merged(facts: Iterable[ColumnFacts]) -> ColumnFacts:
         forms=_sum(part.forms for part in parts),
         first_rows=first_rows,
         tokens=_sum(part.tokens for part in parts),
+        padded=sum(part.padded for part in parts),
         valid_moments=_sum(part.valid_moments for part in parts),
         offsets=frozenset().union(*(part.offsets for part in parts)),
         int64_misfits=sum(part.int64_misfits for part in parts),

@@ -24,23 +24,41 @@ class FormKind(StrEnum):
 NULL_TOKENS = frozenset(
     {
         "NA",
+        "na",
         "N/A",
         "n/a",
+        "<NA>",
         "#N/A",
+        "#NULL!",
         "NULL",
         "Null",
         "null",
+        "(null)",
+        "[NULL]",
         "None",
         "none",
         "NONE",
         "NaN",
         "nan",
         "NAN",
+        "NaT",
         "\\N",
         ".",
     }
 )
 BOOLEAN_WORDS = {"true": ("true", "false"), "True": ("True", "False"), "TRUE": ("TRUE", "FALSE")}
+# What else people write for true and false; taken for it only where the dataset declares a boolean.
+FLAG_WORDS = (
+    *BOOLEAN_WORDS.values(),
+    ("T", "F"),
+    ("t", "f"),
+    ("Yes", "No"),
+    ("YES", "NO"),
+    ("yes", "no"),
+    ("Y", "N"),
+    ("y", "n"),
+    ("1", "0"),
+)
 _BOOLEAN_STYLE = {word: style for style, words in BOOLEAN_WORDS.items() for word in words}
 
 
@@ -51,7 +69,8 @@ class Form:
     Numbers: `digits` before the point and `scale` after it; `mark` is the decimal mark.
     Moments: `mark` parts the date, `order` is
     "ymd", "dmy/mdy" (the shape cannot tell) or "mon" (a month's name); `has_time`, `has_meridiem`, `zone`
-    ("", "Z" or "offset"), and `scale` the digits of a second's fraction. Booleans: `mark` is the style.
+    ("", "Z", "hh", "hhmm" or "hh:mm"), and `scale` the digits of a second's fraction. Booleans: `mark` is the
+    style.
     """
 
     kind: FormKind
@@ -67,6 +86,10 @@ class Form:
     has_meridiem: bool = False
     zone: str = ""
 
+    @property
+    def has_offset(self) -> bool:
+        return self.zone not in ("", "Z")
+
 
 TEXT_FORM = Form(FormKind.TEXT)
 TOKEN_FORM = Form(FormKind.TOKEN)
@@ -75,13 +98,16 @@ TOKEN_FORM = Form(FormKind.TOKEN)
 # (both 0), and the minus of a negative zero is ~.
 _INTEGER = re.compile(r"([-~]?)([09]+)")
 _DECIMAL = re.compile(r"([-~]?)([09]*)([.,])([09]+)")
+_BARE_POINT = re.compile(r"([-~]?)([09]+)\.")
 _EXPONENT = re.compile(r"([-~]?)([09]+)(\.[09]*)?[eE]([-+]?)[09]+")
 _THOUSANDS = re.compile(r"[-~]?[09]{1,3}(?:,[09]{3})+(?:\.[09]+)?")
 _D = "[09]"
 _TIME = (
-    rf"(?P<time>[T ]{_D}{{1,2}}:{_D}{{2}}(?::{_D}{{2}}(?:\.(?P<fraction>{_D}+))?)?"
-    rf"(?P<meridiem> ?[AaPp]\.?[Mm]\.?)?(?P<zone> ?Z| ?[-+]{_D}{{2}}:?{_D}{{2}})?)?"
+    rf"(?P<time>[T ]{_D}{{1,2}}:{_D}{{2}}(?::{_D}{{2}}(?:\.(?P<fraction>{_D}{{1,9}}))?)?"
+    rf"(?P<meridiem> ?[AaPp]\.?[Mm]\.?)?(?P<zone> ?Z| ?[-+]{_D}{{2}}(?::?{_D}{{2}})?)?)?"
 )
+# By the length of "", "Z", "+99", "+9999" and "+99:99".
+_ZONE_STYLES = {0: "", 1: "Z", 3: "hh", 5: "hhmm", 6: "hh:mm"}
 _MONTH = "(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[A-Za-z]{0,6}"
 _MOMENTS = (
     (
@@ -129,6 +155,10 @@ def _number(shape: str) -> Form | None:
             has_trailing_zero=fraction.endswith("0"),
             is_negative_zero=sign == "~",
         )
+    if match := _BARE_POINT.fullmatch(shape):
+        sign, digits = match.groups()
+        has_leading_zero = _has_leading_zero(digits)
+        return Form(FormKind.DECIMAL, len(digits), 0, ".", has_leading_zero, is_negative_zero=sign == "~")
     if match := _EXPONENT.fullmatch(shape):
         _, digits, fraction, exponent_sign = match.groups()
         # 12E4 is how some laboratories write a specimen number; a calculated number has a point or a sign.
@@ -157,7 +187,7 @@ def _moment(shape: str) -> Form | None:
                 order=order,
                 has_time=match["time"] is not None,
                 has_meridiem=match["meridiem"] is not None,
-                zone="Z" if zone == "Z" else "offset" if zone else "",
+                zone=_ZONE_STYLES[len(zone)],
             )
     return None
 

@@ -42,17 +42,19 @@ def type_of(*cells: str, delimiter: str = ",", **more: object) -> str:
         (["038.9", "250.1"], "varchar"),
         ([".5", ".25"], "double"),
         (["5."], "varchar"),
+        (["5.", "6.5"], "double"),
         (["1.5e-3", "2.0E+05"], "double"),
         (["12E4", "34E5"], "varchar"),
         (["1,234", "12,345"], "varchar"),
         (["true", "false"], "boolean"),
-        (["true", "TRUE"], "varchar"),
+        (["true", "TRUE"], "boolean"),
         (["Y", "N"], "varchar"),
         (["2024-01-31"], "date"),
         (["2024-01-31 08:05:00", "2024-01-31T08:05:00"], "timestamp(6)"),
         (["2024-01-31T08:05:00Z"], "timestamp(6) with time zone"),
         (["2024-01-31", "2024-01-31 08:05:00"], "varchar"),
-        (["2024-01-31 08:05:00.123456789"], "varchar"),
+        (["2024-01-31 08:05:00+02", "2024-01-31 08:05:00+05:30"], "timestamp(6) with time zone"),
+        (["2024-01-31 08:05:00.1234567890"], "varchar"),
         (["01/31/2024", "01.02.2024"], "varchar"),
         (["31-JAN-2024"], "date"),
         (["08:15:00"], "varchar"),
@@ -101,10 +103,27 @@ def test_a_comma_that_could_group_thousands_stays_text() -> None:
     assert type_of("1,234", "12,345", delimiter=";") == "varchar"
 
 
-def test_times_with_several_offsets_stay_text() -> None:
+def test_times_with_several_offsets_are_instants_and_the_normal_form_names_the_offsets() -> None:
     cells = ("2024-01-31T08:05:00+01:00", "2024-01-31T08:05:00+02:00")
 
-    assert type_of(*cells, offsets=frozenset({"+01:00", "+02:00"})) == "varchar"
+    decision = decide_type(facts_of(*cells, offsets=frozenset({"+01:00", "+02:00"})))
+
+    assert str(decision.type) == "timestamp(6) with time zone"
+    assert decision.normal_form.endswith("in UTC, came with offset +01:00, +02:00")
+
+
+def test_fractions_finer_than_microseconds_stay_text_unless_only_zeros_follow() -> None:
+    cells = ("2024-01-31 08:05:00.1234567", "2024-01-31 08:05:00")
+
+    assert type_of(*cells, valid_moments={"ymd": 1}) == "varchar"
+    assert type_of("2024-01-31 08:05:00.1230000") == "timestamp(6)"
+
+
+def test_blanks_around_numbers_are_no_part_of_them_and_the_normal_form_says_so() -> None:
+    decision = decide_type(facts_of("1", "20", padded=1))
+
+    assert (str(decision.type), decision.format.is_padded) == ("bigint", True)
+    assert decision.normal_form == "no blanks around it"
 
 
 def test_the_reason_names_the_first_row_that_decided() -> None:

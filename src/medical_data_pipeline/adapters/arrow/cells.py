@@ -11,14 +11,16 @@ import pyarrow.compute as pc
 
 from medical_data_pipeline.adapters.arrow.moments import Moments, parse_moments
 from medical_data_pipeline.adapters.arrow.shapes import shapes_of
-from medical_data_pipeline.model.conversion import ColumnPlan
-from medical_data_pipeline.model.forms import BOOLEAN_WORDS, Form, FormKind, classify
+from medical_data_pipeline.model.conversion import CellFormat, ColumnPlan
+from medical_data_pipeline.model.forms import BOOLEAN_WORDS, FLAG_WORDS, Form, FormKind, classify
 from medical_data_pipeline.model.table import ColumnType, Kind
 
 Mask = npt.NDArray[np.bool_]
 _MICROS_A_DAY = 86_400_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_TRUE_WORDS = pa.array([words[0] for words in BOOLEAN_WORDS.values()])
+_BLANKS = " \t"
+_TRUE_WORDS, _FALSE_WORDS = (pa.array([words[i] for words in BOOLEAN_WORDS.values()]) for i in (0, 1))
+_FLAG_WORDS = tuple(pa.array([words[i] for words in FLAG_WORDS]) for i in (0, 1))
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ def _without_tokens(column: pa.StringArray, plan: ColumnPlan) -> pa.StringArray:
     tokens = list(plan.null_tokens)
     if plan.type.kind is not Kind.TEXT:
         tokens.append("")
+        column = pc.utf8_trim(column, characters=_BLANKS) if plan.format.is_padded else column
     if not tokens:
         return column
     is_null = pc.is_in(column, value_set=pa.array(tokens, pa.string()))
@@ -93,6 +96,8 @@ def _typed(texts: pa.StringArray, plan: ColumnPlan) -> TypedCells:
         return _as_moments(prepared, plan)
     if not plan.is_forced:
         return TypedCells(_cast(prepared, plan.type))
+    if plan.type.kind is Kind.BOOLEAN:
+        return _as_booleans(prepared, plan.format)
     fits = _fitting(prepared, plan.type)
     if fits.all():
         return TypedCells(_cast(prepared, plan.type))
@@ -150,8 +155,6 @@ def _fitting(texts: pa.StringArray, kind: ColumnType) -> Mask:
 
 def _form_fits(form: Form, kind: ColumnType) -> bool | None:
     """Whether cells of this form fit; None when only the value tells."""
-    if kind.kind is Kind.BOOLEAN:
-        return form.kind is FormKind.BOOLEAN
     if form.kind not in (FormKind.INTEGER, FormKind.DECIMAL, FormKind.EXPONENT) or form.has_leading_zero:
         return False
     if form.mark == "," or (form.kind is FormKind.EXPONENT and kind.kind is not Kind.DOUBLE):
@@ -174,6 +177,13 @@ def _value_fits(text: str, kind: ColumnType) -> bool:
     return abs(number) != float("inf") and Decimal(repr(number)) == Decimal(text)
 
 
+def _as_booleans(texts: pa.StringArray, layout: CellFormat) -> TypedCells:
+    yes, no = _FLAG_WORDS if layout.has_flag_words else (_TRUE_WORDS, _FALSE_WORDS)
+    is_true = pc.is_in(texts, value_set=yes)
+    misfits = pc.invert(pc.or_(is_true, pc.is_in(texts, value_set=no))).to_numpy(zero_copy_only=False)
+    return TypedCells(pc.if_else(pa.array(misfits), pa.scalar(None, pa.bool_()), is_true), misfits)
+
+
 def _as_moments(texts: pa.StringArray, plan: ColumnPlan) -> TypedCells:
     if plan.format.pattern:
         moments = _by_pattern(texts, plan.format.pattern)
@@ -190,9 +200,7 @@ def _has_wanted_parts(texts: pa.StringArray, kind: ColumnType) -> Mask:
     shapes = shapes_of(texts)
     forms = [classify(shape.decode("utf-8", "replace")) for shape in shapes.dictionary.to_pylist()]
     wanted = [
-        form.has_time == (kind.kind is not Kind.DATE)
-        and bool(form.zone) == (kind.kind is Kind.TIMESTAMP_TZ)
-        and form.scale <= 6
+        form.has_time == (kind.kind is not Kind.DATE) and bool(form.zone) == (kind.kind is Kind.TIMESTAMP_TZ)
         for form in forms
     ]
     result: Mask = np.array(wanted, bool)[shapes.indices.to_numpy()]

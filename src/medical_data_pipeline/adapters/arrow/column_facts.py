@@ -12,12 +12,14 @@ import pyarrow.compute as pc
 from medical_data_pipeline.adapters.arrow.moments import parse_iso, parse_moments
 from medical_data_pipeline.adapters.arrow.shapes import shapes_of
 from medical_data_pipeline.model.facts import ColumnFacts
-from medical_data_pipeline.model.forms import TEXT_FORM, Form, FormKind, classify, shape_of
+from medical_data_pipeline.model.forms import TEXT_FORM, TOKEN_FORM, Form, FormKind, classify, shape_of
 
 _PEEK_CELLS = 1000
 _MAX_SHAPES = 20_000
 _SAFE_DOUBLE_DIGITS = 15
 _INT64_DIGITS = 19
+_OFFSET_LENGTH = len("+00:00")
+_BLANKS = b" \t"
 # A date, and a timestamp to the second without and with Z: no two forms share one of these lengths.
 _UNIFORM_LENGTHS = frozenset({10, 19, 20})
 
@@ -51,11 +53,16 @@ def _chosen(cells: _Cells, positions: npt.NDArray[np.int64]) -> _Cells:
 
 def _early_text(cells: _Cells) -> int | None:
     """The row of a text among the first cells: most columns of text show it at once."""
-    head = cells.texts.slice(0, _PEEK_CELLS)
-    shapes = shapes_of(head)
-    is_text = np.array([_form(shape).kind is FormKind.TEXT for shape in shapes.dictionary.to_pylist()], bool)
-    found = np.flatnonzero(is_text[shapes.indices.to_numpy()])
+    shapes = shapes_of(cells.texts.slice(0, _PEEK_CELLS))
+    is_text = [_is_text(shape) for shape in shapes.dictionary.to_pylist()]
+    found = np.flatnonzero(np.array(is_text, bool)[shapes.indices.to_numpy()])
     return int(cells.rows[found[0]]) if len(found) else None
+
+
+def _is_text(shape: bytes) -> bool:
+    """Whether nothing but a text has this shape; blanks around a cell, or alone in it, do not make it one."""
+    within = shape.strip(_BLANKS)
+    return bool(within) and _form(within).kind is FormKind.TEXT
 
 
 def _form(shape: bytes) -> Form:
@@ -70,7 +77,7 @@ def _uniform_moments(cells: _Cells, base: ColumnFacts) -> ColumnFacts | None:
     is_uniform = len(first) in _UNIFORM_LENGTHS and lengths == {"min": len(first), "max": len(first)}
     if form.kind is not FormKind.MOMENT or form.order != "ymd" or not is_uniform:
         return None
-    if form.zone == "offset" or first[4] != "-" or parse_iso(cells.texts) is None:
+    if form.has_offset or first[4] != "-" or parse_iso(cells.texts) is None:
         return None
     return replace(
         base,
@@ -87,6 +94,8 @@ def _facts_of(cells: _Cells, base: ColumnFacts) -> ColumnFacts:
         return replace(base, forms={TEXT_FORM: len(cells.texts)}, first_rows={TEXT_FORM: int(cells.rows[0])})
     codes = shapes.indices.to_numpy()
     forms = [_form(shape) for shape in shapes.dictionary.to_pylist()]
+    if any(shape != shape.strip(_BLANKS) for shape in shapes.dictionary.to_pylist()):
+        return _facts_within(cells, base)
     counts = np.bincount(codes, minlength=len(forms))
     first = np.zeros(len(forms), np.int64)
     first[codes[::-1]] = cells.rows[::-1]
@@ -99,6 +108,22 @@ def _facts_of(cells: _Cells, base: ColumnFacts) -> ColumnFacts:
     if facts.has_text:
         return facts
     return _checked(facts, cells, codes, forms)
+
+
+def _facts_within(cells: _Cells, base: ColumnFacts) -> ColumnFacts:
+    """The facts of cells some of which have blanks around them: those of what is within the blanks."""
+    texts = pc.utf8_trim(cells.texts, characters=_BLANKS.decode())
+    lengths = pc.binary_length(texts).to_numpy()
+    padded = int((lengths < pc.binary_length(cells.texts).to_numpy()).sum())
+    filled = np.flatnonzero(lengths)
+    blanks = len(texts) - len(filled)
+    facts = replace(base, padded=padded)
+    if len(filled):
+        facts = _facts_of(_chosen(_Cells(texts, cells.rows), filled), facts)
+    if not blanks:
+        return facts
+    forms = {**facts.forms, TOKEN_FORM: facts.forms.get(TOKEN_FORM, 0) + blanks}
+    return replace(facts, forms=forms, tokens={**facts.tokens, " ": blanks})
 
 
 def _summed(forms: Iterable[Form], counts: npt.NDArray[np.int64]) -> dict[Form, int]:
@@ -183,13 +208,14 @@ def _with_moments(
     orders = {form.order for form in forms if form.order}
     tried = {each for order in orders for each in (("mdy", "dmy") if order == "dmy/mdy" else (order,))}
     valid = {order: int(parse_moments(chosen.texts, order).is_valid.sum()) for order in tried}
-    zoned = [form.zone == "offset" for form in forms]
-    offsets = {_offset(text) for text in _distinct(cells, codes, zoned)}
+    zoned = np.flatnonzero(np.array([form.has_offset for form in forms], bool)[codes])
+    endings = pc.unique(pc.utf8_slice_codeunits(cells.texts.take(pa.array(zoned)), -_OFFSET_LENGTH))
+    offsets = {_offset(ending) for ending in endings.to_pylist()}
     if any(form.zone == "Z" for form in forms):
         offsets.add("+00:00")
     return replace(facts, valid_moments=valid, offsets=frozenset(offsets))
 
 
-def _offset(text: str) -> str:
-    digits = text[-6:].replace(":", "")[-5:]
-    return f"{digits[0]}{digits[1:3]}:{digits[3:5]}"
+def _offset(ending: str) -> str:
+    digits = ending[max(ending.rfind("+"), ending.rfind("-")) :].replace(":", "")
+    return f"{digits[:3]}:{digits[3:] or '00'}"

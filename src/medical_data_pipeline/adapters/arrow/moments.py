@@ -17,6 +17,9 @@ Micros = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 _MICROS_A_DAY = 86_400_000_000
+_MICRO_DIGITS = 6
+# The first instant of the year 1 and the last of the year 9999: an offset can lead out of them.
+_FIRST_MICROS, _LAST_MICROS = -62_135_596_800_000_000, 253_402_300_799_999_999
 _ZERO, _NINE = 48, 57
 _MONTHS = {m: i for i, m in enumerate(("jan", "feb", "mar", "apr", "may", "jun"), start=1)} | {
     m: i for i, m in enumerate(("jul", "aug", "sep", "oct", "nov", "dec"), start=7)
@@ -64,7 +67,7 @@ def parse_moments(texts: pa.StringArray, order: str) -> Moments:
         part = texts.take(pa.array(chosen))
         parsed = _parse_named(part) if order == "mon" else _parse_digits(part, form, order, group_sizes)
         micros[chosen], is_valid[chosen] = parsed.micros, parsed.is_valid
-    return Moments(micros, is_valid)
+    return Moments(micros, is_valid & (micros >= _FIRST_MICROS) & (micros <= _LAST_MICROS))
 
 
 def _layouts(shapes: Sequence[bytes]) -> dict[tuple[Form, int], list[int]]:
@@ -96,7 +99,10 @@ def parse_iso(texts: pa.StringArray) -> Moments | None:
         return Moments(parsed.view(pa.int32()).to_numpy().astype(np.int64) * _MICROS_A_DAY, _all(len(texts)))
     if pc.min(pc.binary_length(texts)).as_py() < len("2024-01-31 08:05"):
         return None
-    return Moments(parsed.view(pa.int64()).to_numpy(), _all(len(texts)))
+    micros = parsed.view(pa.int64()).to_numpy()
+    if target.tz and (micros.min() < _FIRST_MICROS or micros.max() > _LAST_MICROS):
+        return None
+    return Moments(micros, _all(len(texts)))
 
 
 def _iso_target(first: str) -> pa.DataType:
@@ -180,45 +186,39 @@ def _time_micros(
     octets: npt.NDArray[np.uint8],
     offsets: npt.NDArray[np.int32],
 ) -> tuple[Micros, Mask]:
-    zone_groups = 0 if form.zone != "offset" else _zone_groups(numbers.shape[1], form, widths)
+    zone_groups = 2 if form.zone == "hh:mm" else int(form.has_offset)
     clock = numbers[:, 3 : numbers.shape[1] - zone_groups]
     hour, minute = clock[:, 0], clock[:, 1]
     zeros = np.zeros(len(hour), np.int64)
     second = clock[:, 2] if clock.shape[1] > 2 else zeros
     fraction = zeros
-    if form.scale:
-        fraction = (
-            clock[:, 3] * 10 ** (6 - form.scale) if form.scale <= 6 else clock[:, 3] // 10 ** (form.scale - 6)
-        )
     is_valid = (minute < 60) & (second < 60)
+    if form.scale > _MICRO_DIGITS:
+        finer = 10 ** (form.scale - _MICRO_DIGITS)
+        fraction, is_valid = clock[:, 3] // finer, is_valid & (clock[:, 3] % finer == 0)
+    elif form.scale:
+        fraction = clock[:, 3] * 10 ** (_MICRO_DIGITS - form.scale)
     if form.has_meridiem:
         is_valid &= (hour >= 1) & (hour <= 12)
         hour = hour % 12 + 12 * _is_afternoon(octets, offsets)
     is_valid &= hour < 24
     micros = ((hour * 60 + minute) * 60 + second) * 1_000_000 + fraction
-    if form.zone == "offset":
-        micros -= _offset_minutes(numbers, zone_groups, octets, offsets) * 60_000_000
+    if form.has_offset:
+        hours, minutes = _offset_parts(numbers, form.zone)
+        is_valid &= (hours < 24) & (minutes < 60)
+        is_west = octets[offsets[1:] - len(form.zone) - 1] == ord("-")
+        micros -= np.where(is_west, -1, 1) * (hours * 60 + minutes) * 60_000_000
     return micros, is_valid
 
 
-def _zone_groups(groups: int, form: Form, widths: npt.NDArray[np.int64]) -> int:
-    """+02:00 is two groups of digits, +0200 one of four."""
-    return 1 if int(widths[0, groups - 1]) == 4 else 2
-
-
-def _offset_minutes(
-    numbers: npt.NDArray[np.int64],
-    zone_groups: int,
-    octets: npt.NDArray[np.uint8],
-    offsets: npt.NDArray[np.int32],
-) -> Micros:
-    if zone_groups == 1:
-        minutes = numbers[:, -1] // 100 * 60 + numbers[:, -1] % 100
-        sign_at = offsets[1:] - 5
-    else:
-        minutes = numbers[:, -2] * 60 + numbers[:, -1]
-        sign_at = offsets[1:] - 6
-    return np.where(octets[sign_at] == ord("-"), -minutes, minutes)
+def _offset_parts(numbers: npt.NDArray[np.int64], zone: str) -> tuple[Micros, Micros]:
+    match zone:
+        case "hh:mm":
+            return numbers[:, -2], numbers[:, -1]
+        case "hhmm":
+            return numbers[:, -1] // 100, numbers[:, -1] % 100
+        case _:
+            return numbers[:, -1], np.zeros(len(numbers), np.int64)
 
 
 def _is_afternoon(octets: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int32]) -> Mask:
@@ -245,9 +245,9 @@ def _named_micros(text: str) -> int | None:
         return None
     month = _MONTHS[name[0][:3].lower()]
     head = re.match(r"\D*(\d{1,2})\D+(\d{4})", text)
-    clock = re.search(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,6}))?)?\s?([AaPp])?", text)
-    offset = re.search(r"([-+])(\d{2}):?(\d{2})$", text) if clock else None
-    if head is None:
+    clock = re.search(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?\s?([AaPp])?", text)
+    offset = re.search(r"([-+])(\d{2}):?(\d{2})?$", text) if clock else None
+    if head is None or (offset and (offset[2] > "23" or (offset[3] or "") > "59")):
         return None
     try:
         moment = datetime(int(head[2]), month, int(head[1]), tzinfo=UTC)
@@ -256,7 +256,7 @@ def _named_micros(text: str) -> int | None:
     except (ValueError, OverflowError):
         return None
     if offset:
-        minutes = int(offset[2]) * 60 + int(offset[3])
+        minutes = int(offset[2]) * 60 + int(offset[3] or 0)
         moment -= timedelta(minutes=minutes if offset[1] == "+" else -minutes)
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
@@ -271,8 +271,7 @@ def _clock(match: re.Match[str]) -> timedelta:
         if not 1 <= hour <= 12:
             raise ValueError("no hour of twelve")
         hour = hour % 12 + (12 if match[5] in "pP" else 0)
-    if hour > 23 or minute > 59 or second > 59:
-        raise ValueError("no time of day")
-    return timedelta(
-        hours=hour, minutes=minute, seconds=second, microseconds=int((match[4] or "0").ljust(6, "0"))
-    )
+    nanos = (match[4] or "").ljust(9, "0")
+    if hour > 23 or minute > 59 or second > 59 or not nanos.endswith("000"):
+        raise ValueError("no time of day, or finer than microseconds")
+    return timedelta(hours=hour, minutes=minute, seconds=second, microseconds=int(nanos[:_MICRO_DIGITS]))
