@@ -69,7 +69,8 @@ class ObjectStore(ABC):
     def list(self, bucket: str, prefix: str) -> Iterator[ObjectHead]:
         """Every object whose key starts with `prefix`, in key order; unfinished writes are not there.
 
-        `sha256` is "" where the store would have to read the bytes to know it; `head` always knows.
+        What of `sha256` and `etag` the store would have to read the bytes to know, or to ask for one by one,
+        is ""; `head` always knows the version.
         """
 
     @abstractmethod
@@ -237,8 +238,11 @@ class Ledger(ABC):
         """Every load in RECEIVED or CONVERTED, oldest first; what a restart has to finish."""
 
     @abstractmethod
-    def next_sequencer(self) -> str:
-        """A sequencer greater than every one given before, also across restarts."""
+    def next_sequencer(self, source: ObjectRef) -> str:
+        """A sequencer for `source` greater than every one it had, also across restarts.
+
+        Where a store gives sequencers of its own, it is less than every greater one that the store will give.
+        """
 
 
 @dataclass(frozen=True)
@@ -249,8 +253,8 @@ class CommitOutcome:
     superseded: tuple[str, ...]
 
 
-class TableCatalog(ABC):
-    """Tables as readers see them. A commit is atomic for one table: all of a batch, or none of it."""
+class TableReader(ABC):
+    """Tables as readers see them."""
 
     @abstractmethod
     def find(self, table: str) -> Table:
@@ -263,6 +267,18 @@ class TableCatalog(ABC):
     @abstractmethod
     def list(self) -> Sequence[str]:
         """The names of all tables, sorted, quarantine tables included."""
+
+    @abstractmethod
+    def read_location(self, table: str, snapshot_id: int | None = None) -> str:
+        """Where an engine reads the table's current metadata.
+
+        Raises:
+            TableNotFound: no such table, or no such snapshot of it.
+        """
+
+
+class TableCatalog(TableReader):
+    """Tables and their changes. A commit is atomic for one table: all of a batch, or none of it."""
 
     @abstractmethod
     def commit(self, table: str, manifests: Sequence[Manifest]) -> CommitOutcome:
@@ -286,14 +302,6 @@ class TableCatalog(ABC):
 
         Raises:
             SchemaConflict, ObjectNotFound: see `commit`.
-        """
-
-    @abstractmethod
-    def read_location(self, table: str, snapshot_id: int | None = None) -> str:
-        """Where an engine reads the table's current metadata.
-
-        Raises:
-            TableNotFound: no such table, or no such snapshot of it.
         """
 
     @abstractmethod

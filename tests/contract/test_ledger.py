@@ -20,6 +20,7 @@ RECEIVED, CONVERTED, COMMITTED = LoadState.RECEIVED, LoadState.CONVERTED, LoadSt
 SUPERSEDED, REFUSED, FAILED = LoadState.SUPERSEDED, LoadState.REFUSED, LoadState.FAILED
 NOON = datetime(2024, 2, 29, 12, 0, 0, 123456, tzinfo=UTC)
 LATER = NOON + timedelta(minutes=5)
+SOURCE = ObjectRef("local", "input/t/a.csv")
 
 OpenLedger = Callable[[], Ledger]
 
@@ -329,14 +330,14 @@ def test_everything_is_there_when_the_ledger_is_opened_again(open_ledger: OpenLe
     one = ended(ledger, ledger.receive(load("one", "1")), CONVERTED)
     two = ledger.receive(load("two", "1", "b.csv"))
     ledger.advance(two.load_id, REFUSED, rows=RowCounts(2, 0, 2), reason="WHY", detail="because", now=LATER)
-    given = ledger.next_sequencer()
+    given = ledger.next_sequencer(SOURCE)
 
     again = open_ledger()
 
     assert again.find(one.load_id) == one
     assert again.find(two.load_id) == ledger.find(two.load_id)
     assert ids(again.unfinished()) == [one.load_id]
-    assert again.next_sequencer() > given
+    assert again.next_sequencer(SOURCE) > given
 
 
 def test_two_who_have_it_open_see_each_others_changes(open_ledger: OpenLedger) -> None:
@@ -354,14 +355,14 @@ def test_sequencers_rise_whoever_asks(open_ledger: OpenLedger) -> None:
     given: list[list[str]] = [[] for _ in range(6)]
 
     def ask(number: int) -> None:
-        given[number] = [ledgers[number % 2].next_sequencer() for _ in range(20)]
+        given[number] = [ledgers[number % 2].next_sequencer(SOURCE) for _ in range(20)]
 
     in_parallel(ask, 6)
 
     every = [sequencer for each in given for sequencer in each]
     assert len(set(every)) == 120
     assert all(each == sorted(each) for each in given)
-    assert ledgers[0].next_sequencer() > max(every)
+    assert ledgers[0].next_sequencer(SOURCE) > max(every)
     assert len({len(sequencer) for sequencer in every}) == 1
 
 

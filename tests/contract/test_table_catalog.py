@@ -13,7 +13,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from medical_data_pipeline.adapters.local.file_object_store import FileObjectStore
-from medical_data_pipeline.adapters.local.iceberg_rewrite import FileRewriter
 from medical_data_pipeline.adapters.local.iceberg_table_catalog import IcebergTableCatalog
 from medical_data_pipeline.errors import ObjectNotFound, SchemaConflict, TableNotFound
 from medical_data_pipeline.model.dataset import LoadMode
@@ -81,7 +80,7 @@ def shelf_factories(tmp_path: Path) -> Iterator[dict[str, Callable[[], Shelf]]]:
             return Shelf(catalog, store, lambda table: memory_names(catalog, store, table))
 
         def iceberg() -> Shelf:
-            catalog = IcebergTableCatalog(tmp_path, "medical_data_db", FileRewriter())
+            catalog = IcebergTableCatalog(tmp_path, "medical_data_db")
             opened.enter_context(closing(catalog))
             return Shelf(
                 catalog, FileObjectStore(tmp_path, BUCKET), lambda table: iceberg_names(catalog, table)

@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 
 from medical_data_pipeline.adapters.arrow.conversion_engine import ArrowConversionEngine
+from medical_data_pipeline.adapters.iceberg.maintenance import IcebergMaintenance
 from medical_data_pipeline.adapters.local.file_converted import FileConvertedFiles
 from medical_data_pipeline.adapters.local.file_object_store import FileObjectStore
-from medical_data_pipeline.adapters.local.iceberg_maintenance import IcebergMaintenance
-from medical_data_pipeline.adapters.local.iceberg_rewrite import FileRewriter
 from medical_data_pipeline.adapters.local.iceberg_table_catalog import IcebergTableCatalog
 from medical_data_pipeline.adapters.local.sqlite_ledger import SqliteLedger
 from medical_data_pipeline.composition.key_locks import KeyLocks
@@ -34,15 +33,13 @@ def make_bench(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
 
     def make(**datasets: Dataset) -> Bench:
         store, ledger = FileObjectStore(tmp_path), SqliteLedger(tmp_path / "ledger.sqlite")
-        catalog = IcebergTableCatalog(tmp_path, "medical_data_db", FileRewriter())
+        catalog = IcebergTableCatalog(tmp_path, "medical_data_db")
         book = DatasetBook("medical_records", datasets)
         intake = IntakeService(store, ledger, book, now, KeyLocks(), "local", lambda load: None, nothing)
         service = ConversionService(ArrowConversionEngine())
         files = FileConvertedFiles(tmp_path)
         conversion = LoadConversion(service, store, files, catalog, ledger, book, now, nothing)
-        bench = Bench(
-            tmp_path, catalog, intake, conversion, IcebergMaintenance(tmp_path, catalog, FileRewriter())
-        )
+        bench = Bench(tmp_path, catalog, intake, conversion, IcebergMaintenance(catalog))
         opened.append(bench)
         ledgers.append(ledger)
         return bench

@@ -9,7 +9,7 @@ import duckdb
 import duckdb_extension_avro
 import duckdb_extension_iceberg
 
-from medical_data_pipeline.adapters.local.iceberg_maintenance import IcebergMaintenance
+from medical_data_pipeline.adapters.iceberg.maintenance import IcebergMaintenance
 from medical_data_pipeline.adapters.local.iceberg_table_catalog import IcebergTableCatalog
 from medical_data_pipeline.catalog.registration import CatalogService
 from medical_data_pipeline.conversion.intake import IntakeService

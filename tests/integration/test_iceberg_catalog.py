@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from medical_data_pipeline.adapters.local.iceberg_maintenance import CompactionRule
+from medical_data_pipeline.adapters.iceberg.maintenance import CompactionRule
 from medical_data_pipeline.catalog.registration import CatalogService
 from medical_data_pipeline.errors import ObjectNotFound, SchemaConflict, TableNotFound
 from medical_data_pipeline.model.dataset import Dataset, LoadMode

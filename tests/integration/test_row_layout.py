@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyiceberg.expressions import EqualTo
 
-from medical_data_pipeline.adapters.local.iceberg_maintenance import CompactionRule
+from medical_data_pipeline.adapters.iceberg.maintenance import CompactionRule
 from medical_data_pipeline.catalog.registration import CatalogService
 from medical_data_pipeline.errors import FileRefused, SchemaConflict
 from medical_data_pipeline.model.dataset import Dataset, DeclaredColumn, LoadMode, RejectLimit

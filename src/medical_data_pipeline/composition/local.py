@@ -8,11 +8,10 @@ from datetime import datetime
 from pathlib import Path
 
 from medical_data_pipeline.adapters.arrow.conversion_engine import ArrowConversionEngine
+from medical_data_pipeline.adapters.iceberg.maintenance import IcebergMaintenance
 from medical_data_pipeline.adapters.local.duckdb_query_engine import DuckDbEngineSettings, DuckDbQueryEngine
 from medical_data_pipeline.adapters.local.file_converted import FileConvertedFiles
 from medical_data_pipeline.adapters.local.file_object_store import FileObjectStore
-from medical_data_pipeline.adapters.local.iceberg_maintenance import IcebergMaintenance
-from medical_data_pipeline.adapters.local.iceberg_rewrite import FileRewriter
 from medical_data_pipeline.adapters.local.iceberg_table_catalog import IcebergTableCatalog
 from medical_data_pipeline.adapters.local.sqlite_ledger import SqliteLedger
 from medical_data_pipeline.catalog.load_commit import LoadCommit
@@ -84,13 +83,12 @@ class LocalPipeline:
     def __init__(
         self, data_dir: Path, settings: LocalSettings, clock: Clock, report: Report, reached: Milestone
     ) -> None:
-        rewriter = FileRewriter()
         datasets = DatasetBook(settings.default_table, settings.datasets)
         self._settings = settings
         self._data_dir = data_dir
         self.store = FileObjectStore(data_dir, BUCKET)
         self.ledger = SqliteLedger(data_dir / "ledger.sqlite")
-        self.catalog = IcebergTableCatalog(data_dir, settings.database, rewriter)
+        self.catalog = IcebergTableCatalog(data_dir, settings.database)
         self.policy = FullAccess()
         conversion = LoadConversion(
             ConversionService(ArrowConversionEngine()),
@@ -112,7 +110,7 @@ class LocalPipeline:
         self.queries = QueryService(
             self.catalog, self.engine, self.policy, clock, settings.database, _new_id, secrets.token_bytes(32)
         )
-        maintenance = IcebergMaintenance(data_dir, self.catalog, rewriter)
+        maintenance = IcebergMaintenance(self.catalog)
         self._reconciler = Reconciler(self.store, self.intake, clock, _reported(report, "reconcile-failed"))
         self._upkeep = Upkeep(
             self.catalog, self.ledger, maintenance, self.engine, clock, _reported(report, "upkeep-failed")
@@ -172,7 +170,7 @@ class LocalPipeline:
     def _raw_objects(self, table: str | None) -> list[ObjectHead]:
         found = []
         for head in self.store.list(BUCKET, RAW_PREFIX):
-            complete = head if head.sha256 else self.store.head(head.ref)
+            complete = head if head.version else self.store.head(head.ref)
             if table in (None, self.intake.datasets.for_key(head.ref.key).table):
                 found.append(complete)
         return found

@@ -56,7 +56,7 @@ class Reconciler:
         return found
 
     def _announced(self, head: ObjectHead) -> bool:
-        complete = head if head.sha256 else self._store.head(head.ref)
+        complete = head if head.version else self._store.head(head.ref)
         return self._intake.announce(complete) is not None
 
     def _run(self, period_s: float) -> None:

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from threading import Event, Thread
 
+from medical_data_pipeline.adapters.iceberg.maintenance import IcebergMaintenance
 from medical_data_pipeline.adapters.local.duckdb_query_engine import DuckDbQueryEngine
-from medical_data_pipeline.adapters.local.iceberg_maintenance import IcebergMaintenance
 from medical_data_pipeline.ports import Clock, Ledger, TableCatalog
 
 # Time travel reaches back this far, and no query that runs now can need a file that was let go before.

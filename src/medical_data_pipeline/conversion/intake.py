@@ -1,8 +1,8 @@
 """What arrives under `input/`: made durable, entered in the ledger, and only then acknowledged."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field, replace
+from contextlib import AbstractContextManager, ExitStack, suppress
+from dataclasses import dataclass, field
 
 from medical_data_pipeline.conversion.names import table_name
 from medical_data_pipeline.errors import InvalidObjectRef, ObjectNotFound, PreconditionFailed
@@ -10,6 +10,7 @@ from medical_data_pipeline.model.dataset import Dataset
 from medical_data_pipeline.model.keys import RAW_PREFIX, raw_folder
 from medical_data_pipeline.model.load import Load, LoadState
 from medical_data_pipeline.model.objects import (
+    ObjectCreated,
     ObjectHead,
     ObjectRef,
     content_version,
@@ -101,6 +102,21 @@ class IntakeService:
         self.reached("upload-received")
         return upload
 
+    def arrived(self, created: ObjectCreated) -> Load | None:
+        """Enter what an event of the store tells of; None when it is of no raw file.
+
+        The event may come twice, late, or after the object has changed or gone again.
+        """
+        try:
+            table = self.datasets.for_key(created.ref.key).table
+        except InvalidObjectRef:
+            return None
+        head = ObjectHead(created.ref, created.size_bytes, "", self.clock(), created.etag)
+        with suppress(ObjectNotFound):
+            present = self.store.head(created.ref)
+            head = present if present.etag == created.etag else head
+        return self._received(head, table, head.version, created.sequencer)
+
     def announce(self, head: ObjectHead) -> Upload | None:
         """Enter an object that was found under `input/`; None when it is known or is no raw file."""
         try:
@@ -109,7 +125,7 @@ class IntakeService:
             return None
         with self.lock(head.ref.key):
             latest = self.ledger.latest(head.ref)
-            if latest is not None and content_version(latest.version) == head.sha256:
+            if latest is not None and content_version(latest.version) == head.version:
                 return None
             return self._receive(head, table)
 
@@ -123,9 +139,9 @@ class IntakeService:
         with self.lock(load.source.key):
             head = self.store.head(load.source)
             latest = self.ledger.latest(load.source) or load
-            if head.sha256 != content_version(load.version) or content_version(latest.version) != head.sha256:
+            if {content_version(load.version), content_version(latest.version)} != {head.version}:
                 raise PreconditionFailed("the raw file has been replaced since this load")
-            return self._receive(replace(head, sha256=replay_version(latest.version)), load.table).load
+            return self._received(head, load.table, replay_version(latest.version))
 
     def _then_locked(
         self, ref: ObjectRef, chunks: Iterator[bytes], preconditions: Preconditions, held: ExitStack
@@ -139,7 +155,7 @@ class IntakeService:
         if preconditions == UNCONDITIONAL:
             return
         try:
-            present: str | None = self.store.head(ref).sha256
+            present: str | None = self.store.head(ref).version
         except ObjectNotFound:
             present = None
         if preconditions.if_none_match is not None and present is not None:
@@ -149,23 +165,26 @@ class IntakeService:
 
     def _receive(self, head: ObjectHead, table: str) -> Upload:
         latest = self.ledger.latest(head.ref)
-        if latest is not None and content_version(latest.version) == head.sha256 and latest.state in _STANDS:
+        if latest is not None and content_version(latest.version) == head.version and latest.state in _STANDS:
             return Upload(latest, is_new=False)
+        load = self._received(head, table, head.version)
+        return Upload(load, is_new=latest is None or latest.load_id != load.load_id)
+
+    def _received(self, head: ObjectHead, table: str, version: str, sequencer: str = "") -> Load:
         now = self.clock()
         load = self.ledger.receive(
             Load(
-                load_id=load_id(head.ref, head.sha256),
+                load_id=load_id(head.ref, version),
                 table=table,
                 source=head.ref,
-                version=head.sha256,
-                sequencer=self.ledger.next_sequencer(),
+                version=version,
+                sequencer=sequencer or self.ledger.next_sequencer(head.ref),
                 size_bytes=head.size_bytes,
                 state=LoadState.RECEIVED,
                 received_at=now,
                 updated_at=now,
             )
         )
-        is_new = latest is None or latest.load_id != load.load_id
         if load.state is LoadState.RECEIVED:
             self.on_received(load)
-        return Upload(load, is_new)
+        return load

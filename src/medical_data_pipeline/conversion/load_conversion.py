@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
+from typing import BinaryIO
 
 from medical_data_pipeline.conversion.intake import DatasetBook, Milestone
 from medical_data_pipeline.conversion.service import Conversion, ConversionRequest, ConversionService
@@ -13,7 +14,7 @@ from medical_data_pipeline.model.manifest_json import manifest_to_json, parse_ma
 from medical_data_pipeline.model.objects import ObjectRef, content_version
 from medical_data_pipeline.model.receipt_json import receipt_to_json
 from medical_data_pipeline.model.table import Table
-from medical_data_pipeline.ports import Clock, ConvertedFiles, Ledger, ObjectStore, TableCatalog
+from medical_data_pipeline.ports import Clock, ConvertedFiles, Ledger, ObjectStore, TableReader
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class LoadConversion:
     service: ConversionService
     store: ObjectStore
     files: ConvertedFiles
-    catalog: TableCatalog
+    catalog: TableReader
     ledger: Ledger
     datasets: DatasetBook
     clock: Clock
@@ -40,11 +41,13 @@ class LoadConversion:
         """
         ref = load.source
         try:
-            if self.store.head(ref).sha256 != content_version(load.version):
-                # Other content took its place; its own event has come or will come.
-                self._end(load, LoadState.SUPERSEDED, "SUPERSEDED", "replaced before it was converted")
-                return None
-            return self._converted(load)
+            with self.store.open(ref) as content:
+                # Asked once the content is open: what it holds cannot be newer than what is there now.
+                head = self.store.head(ref)
+                if head.version == content_version(load.version):
+                    return self._converted(load, content, head.sha256 or _digest(content))
+            # Other content took its place; its own event has come or will come.
+            self._end(load, LoadState.SUPERSEDED, "SUPERSEDED", "replaced before it was converted")
         except ObjectNotFound:
             self._end(load, LoadState.REFUSED, "OBJECT_REMOVED", "the file was removed before it was read")
         except FileRefused as refusal:
@@ -60,10 +63,10 @@ class LoadConversion:
         with self.store.open(ObjectRef(load.source.bucket, manifest_key(load.table, load.load_id))) as file:
             return parse_manifest(file.read())
 
-    def _converted(self, load: Load) -> Manifest | None:
+    def _converted(self, load: Load, content: BinaryIO, sha256_hex: str) -> Manifest | None:
         prefix = load_prefix(load.table, load.load_id)
-        with self.store.open(load.source) as content, self.files.folder(prefix) as folder:
-            conversion = self.service.convert(content, self._request(load, folder))
+        with self.files.folder(prefix) as folder:
+            conversion = self.service.convert(content, self._request(load, folder, sha256_hex))
             self.reached("converted-files-written")
             names = [
                 file.name for file in (*conversion.written.data_files, *conversion.written.quarantine_files)
@@ -84,10 +87,10 @@ class LoadConversion:
         self.reached("ledger-converted")
         return manifest if is_current else None
 
-    def _request(self, load: Load, folder: Path) -> ConversionRequest:
+    def _request(self, load: Load, folder: Path, sha256_hex: str) -> ConversionRequest:
         return ConversionRequest(
             source_key=load.source.key,
-            source_sha256=content_version(load.version),
+            source_sha256=sha256_hex,
             load_id=load.load_id,
             dataset=replace(self.datasets.for_table(load.table), table=load.table),
             table=self._table(load.table),
@@ -143,6 +146,15 @@ class LoadConversion:
             sequencer=load.sequencer,
         )
         self.reached("load-ended")
+
+
+def _digest(content: BinaryIO) -> str:
+    """For a store that does not know it."""
+    digest = sha256()
+    content.seek(0)
+    while chunk := content.read(1 << 20):
+        digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _attempt(load: Load) -> str:

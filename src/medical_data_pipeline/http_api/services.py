@@ -8,7 +8,7 @@ from typing import Protocol
 from medical_data_pipeline.conversion.intake import Preconditions, Upload
 from medical_data_pipeline.model.load import Load
 from medical_data_pipeline.model.query import Actor, QueryRequest, QueryStatus, ResultFormat, ResultPage
-from medical_data_pipeline.ports import AccessPolicy, Checksums, Ledger, ObjectStore, TableCatalog
+from medical_data_pipeline.ports import AccessPolicy, Checksums, Ledger, ObjectStore, TableReader
 
 
 class TokenVerifier(Protocol):
@@ -78,7 +78,7 @@ class Services:
 
     tokens: TokenVerifier
     queries: Queries
-    catalog: TableCatalog
+    catalog: TableReader
     policy: AccessPolicy
     ledger: Ledger
     store: ObjectStore

@@ -25,25 +25,35 @@ class ObjectRef:
 
 @dataclass(frozen=True)
 class ObjectHead:
-    """What a store knows of one object. `sha256` is of the stored bytes, in hex."""
+    """What a store knows of one object.
+
+    `sha256` is of the stored bytes, in hex, or "" where the store does not know it; `etag` is the store's own
+    mark of a content, or "" where it has none.
+    """
 
     ref: ObjectRef
     size_bytes: int
     sha256: str
     modified_at: datetime
+    etag: str = ""
+
+    @property
+    def version(self) -> str:
+        """What identifies the content: two objects of one key and version hold the same bytes."""
+        return self.sha256 or self.etag
 
 
 @dataclass(frozen=True)
 class ObjectCreated:
     """A new version of an object. Delivered at least once, in any order.
 
-    `version` identifies the content (sha256 locally, the S3 version id or etag on AWS). `sequencer`
-    orders the versions of one key: compared as text after the shorter is padded with zeros on the right.
+    `etag` is the store's mark of the content. `sequencer` orders the versions of one key: compared as text
+    after the shorter is padded with zeros on the right.
     """
 
     ref: ObjectRef
     size_bytes: int
-    version: str
+    etag: str
     sequencer: str
 
 

@@ -28,7 +28,7 @@ class QueryRequest:
 
 @dataclass(frozen=True)
 class EngineTable:
-    """One table a statement reads. `reference` is the identifier that stands for it in the SQL.
+    """The table `name` as a statement reads it. `reference` is the identifier that stands for it in the SQL.
 
     `columns` are all columns of the table (what an actor may see was decided before, in the SQL itself);
     `location` is where the engine reads it, `snapshot_id` the state to read, or None for the newest.
@@ -38,6 +38,7 @@ class EngineTable:
     columns: tuple[Column, ...]
     location: str
     snapshot_id: int | None = None
+    name: str = ""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from sqlglot.errors import SqlglotError
 from medical_data_pipeline.errors import QueryRejected, TableNotFound
 from medical_data_pipeline.model.athena_sql import render, tokenize
 from medical_data_pipeline.model.query import Actor, EngineStatement, QueryRequest
-from medical_data_pipeline.ports import AccessPolicy, TableCatalog
+from medical_data_pipeline.ports import AccessPolicy, TableReader
 from medical_data_pipeline.query.grammar import read_tokens, require_one_reading_statement
 from medical_data_pipeline.query.guard import checked
 from medical_data_pipeline.query.metadata import STATEMENTS, Metadata
@@ -25,7 +25,7 @@ _MARK = "parameter_number_"
 class Planner:
     """Plans queries on one database."""
 
-    catalog: TableCatalog
+    catalog: TableReader
     policy: AccessPolicy
     database: str
 

@@ -12,7 +12,7 @@ from medical_data_pipeline.model.query import (
     ResultFormat,
     ResultPage,
 )
-from medical_data_pipeline.ports import AccessPolicy, Clock, QueryEngine, TableCatalog
+from medical_data_pipeline.ports import AccessPolicy, Clock, QueryEngine, TableReader
 from medical_data_pipeline.query import page_token
 from medical_data_pipeline.query.plan import Planner
 
@@ -23,7 +23,7 @@ MAX_PAGE_ROWS = 10_000
 class QueryService:
     """Runs queries on one engine. `new_id` makes ids nobody can guess; `token_key` signs page tokens."""
 
-    catalog: TableCatalog
+    catalog: TableReader
     engine: QueryEngine
     policy: AccessPolicy
     clock: Clock

@@ -131,7 +131,9 @@ class TableRewriter:
         while reference in self.taken_names or reference in self.found:
             number += 1
             reference = f"{table.name}_{number}"
-        self.found[reference] = EngineTable(reference, table.columns, table.metadata_location, snapshot)
+        self.found[reference] = EngineTable(
+            reference, table.columns, table.metadata_location, snapshot, table.name
+        )
         return reference
 
     def _name(self, node: exp.Table) -> str:

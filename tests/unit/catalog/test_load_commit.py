@@ -56,7 +56,8 @@ class Office:
         loaded: int = 1,
         mode: LoadMode = LoadMode.APPEND,
     ) -> Manifest:
-        source, sequencer = ObjectRef("local", f"input/{table}/{file}"), self.ledger.next_sequencer()
+        source = ObjectRef("local", f"input/{table}/{file}")
+        sequencer = self.ledger.next_sequencer(source)
         load = load_id(source, content)
         rows = RowCounts(loaded + rejected, loaded, rejected)
         received = Load(load, table, source, content, sequencer, 1, LoadState.RECEIVED, NOON, NOON)
@@ -148,7 +149,9 @@ def test_a_load_that_ended_meanwhile_is_outdated_and_not_committed(office: Offic
 
 def test_a_load_that_arrived_again_since_it_was_converted_is_outdated(office: Office) -> None:
     load = office.converted("one")
-    office.ledger.receive(replace(office.ledger.find(load.load_id), sequencer=office.ledger.next_sequencer()))
+    office.ledger.receive(
+        replace(office.ledger.find(load.load_id), sequencer=office.ledger.next_sequencer(load.source))
+    )
 
     report = office.stage.commit([load])
 

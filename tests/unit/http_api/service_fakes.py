@@ -136,7 +136,8 @@ class Backstage:
     replayed: list[str] = field(default_factory=list)
 
     def add_load(self, name: str, state: LoadState = LoadState.COMMITTED) -> Load:
-        ref, sequencer = ObjectRef("bucket", f"input/labs/{name}"), self.ledger.next_sequencer()
+        ref = ObjectRef("bucket", f"input/labs/{name}")
+        sequencer = self.ledger.next_sequencer(ref)
         load = Load(load_id(ref, "v"), "labs", ref, "v", sequencer, 1, LoadState.RECEIVED, NOON, NOON)
         self.ledger.receive(load)
         self.ledger.advance(load.load_id, state, rows=RowCounts(3, 2, 1), now=NOON)

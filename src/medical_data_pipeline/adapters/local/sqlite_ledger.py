@@ -109,7 +109,7 @@ class SqliteLedger(Ledger):
         condition = " WHERE state IN ('received', 'converted') ORDER BY arrival"
         return self._read(lambda connection: _all(connection, SELECT + condition, {}))
 
-    def next_sequencer(self) -> str:
+    def next_sequencer(self, source: ObjectRef) -> str:
         with self._sequencer_lock, translated_sqlite_errors(), transaction(self._sequencer):
             statement = "UPDATE sequence SET last_given = last_given + 1 RETURNING last_given"
             return f"{self._sequencer.execute(statement).fetchall()[0][0]:020d}"

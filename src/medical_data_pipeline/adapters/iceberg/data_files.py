@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-import pyarrow.parquet as pq
 from pyiceberg.io.pyarrow import (
+    DataFileStatistics,
     compute_statistics_plan,
     data_file_statistics_from_parquet_metadata,
     parquet_path_to_id_mapping,
@@ -14,6 +13,7 @@ from pyiceberg.manifest import DataFile, DataFileContent, FileFormat
 from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.typedef import Record
 
+from medical_data_pipeline.adapters.iceberg.warehouse_files import WarehouseFiles
 from medical_data_pipeline.errors import ObjectNotFound
 
 
@@ -21,11 +21,13 @@ from medical_data_pipeline.errors import ObjectNotFound
 class NewFile:
     """A Parquet file about to become part of a table, with the values of the partition its rows are of."""
 
-    path: Path
+    location: str
     partition: Record
 
 
-def data_file_entries(metadata: TableMetadata, files: Sequence[NewFile]) -> list[DataFile]:
+def data_file_entries(
+    metadata: TableMetadata, new: Sequence[NewFile], files: WarehouseFiles
+) -> list[DataFile]:
     """An entry for each file, made for the table as `metadata` describes it.
 
     PyIceberg's own function works out the statistics plan anew for every file, which takes most of its time.
@@ -33,19 +35,27 @@ def data_file_entries(metadata: TableMetadata, files: Sequence[NewFile]) -> list
     schema = metadata.schema()
     plan = compute_statistics_plan(schema, metadata.properties)
     ids = parquet_path_to_id_mapping(schema)
-    return [_entry(file, metadata, plan, ids) for file in files]
+    return [
+        _entry(
+            file,
+            metadata,
+            files.size_bytes(file.location),
+            data_file_statistics_from_parquet_metadata(files.footer(file.location), plan, ids),
+        )
+        for file in new
+    ]
 
 
-def _entry(file: NewFile, metadata: TableMetadata, plan, ids: dict[str, int]) -> DataFile:  # type: ignore[no-untyped-def]
-    footer = pq.read_metadata(file.path)
-    statistics = data_file_statistics_from_parquet_metadata(footer, plan, ids)
+def _entry(
+    file: NewFile, metadata: TableMetadata, size_bytes: int, statistics: DataFileStatistics
+) -> DataFile:
     entry = DataFile.from_args(
         content=DataFileContent.DATA,
-        file_path=str(file.path),
+        file_path=file.location,
         file_format=FileFormat.PARQUET,
         # As promised: told from the bounds, a file of one value and nulls would go under the value.
         partition=file.partition,
-        file_size_in_bytes=file.path.stat().st_size,
+        file_size_in_bytes=size_bytes,
         sort_order_id=None,
         spec_id=metadata.default_spec_id,
         equality_ids=None,
@@ -56,11 +66,7 @@ def _entry(file: NewFile, metadata: TableMetadata, plan, ids: dict[str, int]) ->
     return entry
 
 
-def require_as_promised(path: Path, size_bytes: int) -> None:
+def require_as_promised(files: WarehouseFiles, location: str, size_bytes: int) -> None:
     """Raises: ObjectNotFound: the file is not there, or is not the one the manifest speaks of."""
-    try:
-        found = path.stat().st_size
-    except FileNotFoundError:
-        raise ObjectNotFound("a converted file that the manifest names is not there") from None
-    if found != size_bytes:
+    if files.size_bytes(location) != size_bytes:
         raise ObjectNotFound("a converted file has another size than its manifest says")

@@ -3,17 +3,22 @@
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table as IcebergTable
 from pyiceberg.typedef import Record
 
-from medical_data_pipeline.adapters.local.iceberg_contents import LIST_SUFFIX, LOAD_FOLDER, contents_of
-from medical_data_pipeline.adapters.local.iceberg_data_files import NewFile, data_file_entries
-from medical_data_pipeline.adapters.local.iceberg_layout import layout_of
-from medical_data_pipeline.adapters.local.iceberg_rewrite import FileRewriter, Rewritten
-from medical_data_pipeline.adapters.local.iceberg_table_catalog import IcebergTableCatalog
+from medical_data_pipeline.adapters.iceberg.contents import LIST_SUFFIX, LOAD_FOLDER
+from medical_data_pipeline.adapters.iceberg.data_files import NewFile, data_file_entries
+from medical_data_pipeline.adapters.iceberg.file_rewriter import Rewritten, Target
+from medical_data_pipeline.adapters.iceberg.layout import layout_of
+from medical_data_pipeline.adapters.iceberg.table_commits import (
+    TABLES_PREFIX,
+    IcebergTables,
+    data_folder,
+    has_row_deletes,
+)
+from medical_data_pipeline.adapters.iceberg.warehouse_files import StoredFile
 from medical_data_pipeline.model.keys import CURATED_PREFIX
 
 
@@ -30,10 +35,9 @@ class CompactionRule:
 class IcebergMaintenance:
     """Maintenance of one catalog's tables; readers and writers go on meanwhile."""
 
-    def __init__(self, root: Path, catalog: IcebergTableCatalog, rewriter: FileRewriter) -> None:
-        self._root = root
+    def __init__(self, catalog: IcebergTables) -> None:
         self._catalog = catalog
-        self._rewriter = rewriter
+        self._files = catalog.warehouse
 
     def compact(self, table: str, rule: CompactionRule | None = None) -> int:
         """Merge small files; returns how many went into larger ones. The rows stay what they are.
@@ -42,13 +46,13 @@ class IcebergMaintenance:
         nothing if one of the files has left meanwhile.
         """
         chosen = self._small_files(table, rule or CompactionRule())
-        if not chosen:
-            return 0
         loaded = self._catalog.load(table)
+        if not chosen or has_row_deletes(loaded):
+            return 0
         loads = {load: seq for file in chosen for load, seq in self._sequencers(table, file).items()}
-        folder = Path(loaded.location()) / "data"
-        paths = [Path(file.file_path) for file in chosen]
-        merged = self._rewriter.merged(paths, loaded.schema(), folder, loads, layout_of(loaded).sort_by)
+        target = Target(loaded.schema(), data_folder(loaded))
+        locations = [file.file_path for file in chosen]
+        merged = self._catalog.rewriter.merged(locations, target, loads, layout_of(loaded).sort_by)
         merged = replace(merged, partition=chosen[0].partition)
         is_done = self._catalog.retried(table, lambda: self._exchange(table, chosen, merged))
         return len(chosen) if is_done else 0
@@ -78,10 +82,10 @@ class IcebergMaintenance:
             path for table in self._catalog.list() for path in self._reachable(self._catalog.load(table))
         }
         removed = 0
-        for path in self._candidates(waiting):
-            age = now.timestamp() - path.stat().st_mtime
-            if age > grace.total_seconds() and str(path).removesuffix(LIST_SUFFIX) not in known:
-                path.unlink()
+        for file in self._candidates(waiting):
+            is_known = file.location.removesuffix(LIST_SUFFIX) in known
+            if now - file.modified_at > grace and not is_known:
+                self._files.delete(file.location)
                 removed += 1
         return removed
 
@@ -97,7 +101,7 @@ class IcebergMaintenance:
     def _sequencers(self, table: str, file: DataFile) -> dict[str, str]:
         return {
             load: sequencer or self._catalog.sequencer(table, load)
-            for load, sequencer in contents_of(file.file_path).loads.items()
+            for load, sequencer in self._catalog.lists.contents(file.file_path).loads.items()
         }
 
     def _exchange(self, table: str, chosen: Sequence[DataFile], merged: Rewritten) -> bool:
@@ -105,7 +109,7 @@ class IcebergMaintenance:
         files = dict(self._catalog.files(table, loaded))
         if any(file.file_path not in files for file in chosen):
             return False
-        added = data_file_entries(loaded.metadata, [NewFile(merged.path, merged.partition)])
+        added = data_file_entries(loaded.metadata, [NewFile(merged.location, merged.partition)], self._files)
         with loaded.transaction() as transaction, transaction.update_snapshot().overwrite() as overwrite:
             for file in chosen:
                 overwrite.delete_data_file(file)
@@ -130,13 +134,13 @@ class IcebergMaintenance:
                 for entry in manifest.fetch_manifest_entry(loaded.io, discard_deleted=True):
                     yield entry.data_file.file_path
 
-    def _candidates(self, waiting: Collection[str]) -> Iterator[Path]:
+    def _candidates(self, waiting: Collection[str]) -> Iterator[StoredFile]:
         """Files of tables, and Parquet files of loads: receipts and manifests are the history and stay."""
-        yield from (path for path in (self._root / "tables").rglob("*") if path.is_file())
-        for path in (self._root / CURATED_PREFIX).rglob("*.parquet"):
-            match = LOAD_FOLDER.search(str(path))
-            if match and match["load"] not in waiting:
-                yield path
+        yield from self._files.list(TABLES_PREFIX)
+        for file in self._files.list(CURATED_PREFIX):
+            match = LOAD_FOLDER.search(file.location)
+            if match and match["load"] not in waiting and file.location.endswith(".parquet"):
+                yield file
 
 
 def _fitting(small: Sequence[DataFile], rule: CompactionRule) -> list[DataFile]:
