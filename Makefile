@@ -8,7 +8,7 @@ LOCKS := requirements/build.txt requirements/runtime.txt
 .PHONY: help demo serve test check bench conformance faults lock clean
 
 help: ## Show what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/.runtime: $(LOCKS) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
@@ -53,10 +53,12 @@ faults: $(VENV)/.dev ## Kill a real server a hundred times and check that no row
 	@MDP_FAULTS=full $(BIN)/python -m pytest -m faults tests/e2e
 
 lock: $(VENV)/.runtime ## Lock the dependencies anew, with hashes and without addresses
-	@for name in build runtime dev bench; do \
+	@for name in build runtime dev bench lint-aws emulator; do \
 	  uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-emit-index-url \
 	    --no-emit-find-links --custom-compile-command "make lock" requirements/$$name.in -o requirements/$$name.txt; \
 	done
 
 clean: ## Remove the environment and everything that was made
-	rm -rf $(VENV) .demo .bench build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(LINT) $(EMULATOR) .demo .bench build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+include deploy.mk

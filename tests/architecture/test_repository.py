@@ -63,12 +63,16 @@ def test_every_command_explains_itself(name: str) -> None:
 
 
 def test_every_make_target_of_the_documents_exists() -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets = {
+        name
+        for file in (ROOT / "Makefile", ROOT / "deploy.mk")
+        for name in re.findall(r"^([a-z][a-z0-9-]*):", file.read_text(encoding="utf-8"), re.MULTILINE)
+    }
     documents = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
     named = {
         name
         for file in documents
-        for name in re.findall(r"`?make ([a-z]+)", file.read_text(encoding="utf-8"))
+        for name in re.findall(r"`?make ([a-z][a-z0-9-]*)", file.read_text(encoding="utf-8"))
     }
 
     assert named - {"every", "up"} <= targets
