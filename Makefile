@@ -53,7 +53,7 @@ faults: $(VENV)/.dev ## Kill a real server a hundred times and check that no row
 	@MDP_FAULTS=full $(BIN)/python -m pytest -m faults tests/e2e
 
 lock: $(VENV)/.runtime ## Lock the dependencies anew, with hashes and without addresses
-	@for name in build runtime dev bench lint-aws emulator; do \
+	@for name in build runtime aws dev bench lint-aws emulator; do \
 	  uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-emit-index-url \
 	    --no-emit-find-links --custom-compile-command "make lock" requirements/$$name.in -o requirements/$$name.txt; \
 	done

@@ -1,14 +1,17 @@
 """What the infrastructure tests share: terraform over the root module, and an emulated AWS for state."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from moto.server import ThreadedMotoServer
 
 from tests.infrastructure.tools import Terraform, find_terraform, link_root_module
 
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true"}
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
 REGION = "eu-central-1"
 LOCAL_BACKEND = 'terraform {\n  backend "local" {}\n}\n'
 
@@ -25,7 +28,7 @@ def aws() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def root_module(tmp_path_factory: pytest.TempPathFactory, aws: str) -> Terraform:
-    """The root module with its provider, its state in a file, and an AWS that only knows which account it is."""
+    """The root module with its provider, state in a file, and an AWS that knows which account it is."""
     folder = tmp_path_factory.mktemp("root-module")
     link_root_module(folder)
     (folder / "backend_override.tf").write_text(LOCAL_BACKEND, encoding="utf-8")

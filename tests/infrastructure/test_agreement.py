@@ -65,9 +65,7 @@ def test_functions_have_the_settings_that_are_documented() -> None:
 
 
 def test_every_variable_is_documented_with_its_default() -> None:
-    variables = re.findall(
-        r'^variable "(\w+)" \{\n(.*?)^\}', read("variables.tf"), re.MULTILINE | re.DOTALL
-    )
+    variables = re.findall(r'^variable "(\w+)" \{\n(.*?)^\}', read("variables.tf"), re.MULTILINE | re.DOTALL)
     table = block(read("docs/aws.md"), "<!-- variables -->", "<!-- end -->")
     rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]+?) \|", table, re.MULTILINE))
 
@@ -85,7 +83,9 @@ def test_every_output_is_documented() -> None:
 
 
 def test_the_prefixes_are_those_of_the_code() -> None:
-    prefixes = dict(re.findall(r'^    (\w+) += "(\S+/)"$', block(read("main.tf"), "prefixes = {", "}"), re.MULTILINE))
+    prefixes = dict(
+        re.findall(r'^    (\w+) += "(\S+/)"$', block(read("main.tf"), "prefixes = {", "}"), re.MULTILINE)
+    )
 
     assert (prefixes["raw"], prefixes["curated"]) == (keys.RAW_PREFIX, keys.CURATED_PREFIX)
     assert not any(a != b and a.startswith(b) for a in prefixes.values() for b in prefixes.values())

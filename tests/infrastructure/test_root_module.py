@@ -131,7 +131,10 @@ def test_functions_are_pinned_by_digest_and_limited(plan: dict[str, Any]) -> Non
 def test_alarms_watch_every_queue_and_function_and_go_to_people(plan: dict[str, Any]) -> None:
     alarms = planned(plan, "aws_cloudwatch_metric_alarm")
     watched = {
-        value for alarm in alarms.values() for value in (alarm["dimensions"] or {}).values() if value is not None
+        value
+        for alarm in alarms.values()
+        for value in (alarm["dimensions"] or {}).values()
+        if value is not None
     }
 
     for queue in planned(plan, "aws_sqs_queue").values():

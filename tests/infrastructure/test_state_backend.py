@@ -1,4 +1,4 @@
-"""Terraform's state is written by one person at a time, by either kind of lock, and its script knows its use."""
+"""Terraform's state is written by one person at a time, by either kind of lock."""
 
 import subprocess
 import time
@@ -51,13 +51,18 @@ def locked_state(request: pytest.FixtureRequest, aws: str, tmp_path: Path) -> It
 
 def _make_backend(aws: str, bucket: str, kind: str) -> Any:
     """The bucket or table that holds the lock, and a call that says whether it is taken."""
-    reach = {"endpoint_url": aws, "region_name": REGION, "aws_access_key_id": "t", "aws_secret_access_key": "t"}
+    reach = {
+        "endpoint_url": aws,
+        "region_name": REGION,
+        "aws_access_key_id": "t",
+        "aws_secret_access_key": "t",
+    }
     s3, dynamodb = boto3.client("s3", **reach), boto3.client("dynamodb", **reach)
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     if kind == "lock file":
-        return lambda: f"{KEY}.tflock" in [
-            each["Key"] for each in s3.list_objects_v2(Bucket=bucket).get("Contents", [])
-        ]
+        return lambda: (
+            f"{KEY}.tflock" in [each["Key"] for each in s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
+        )
     dynamodb.create_table(
         TableName="locks",
         BillingMode="PAY_PER_REQUEST",

@@ -1,7 +1,7 @@
-"""Finds terraform, its providers and the other programs the infrastructure tests run, or says what is missing.
+"""Finds terraform, its providers and the other programs that these tests run, or says what is missing.
 
-MDP_TERRAFORM names the program and MDP_TERRAFORM_PLUGINS a folder with unpacked providers, where they are not in
-their usual places. Without such a folder terraform fetches the provider itself.
+MDP_TERRAFORM names the program and MDP_TERRAFORM_PLUGINS a folder with unpacked providers, where they are
+not in their usual places. Without such a folder terraform fetches the provider itself.
 """
 
 import os
