@@ -49,8 +49,8 @@ bench: $(VENV)/.bench ## Compare conversion, intake and query with the peers, si
 conformance: $(VENV)/.dev ## Count which Athena SQL is answered right, refused, or silently wrong
 	@$(BIN)/python -m tests.conformance.run
 
-faults: $(VENV)/.dev ## Kill a real server a hundred times and check that no row is lost or doubled
-	@MDP_FAULTS=full $(BIN)/python -m pytest -m faults tests/e2e
+faults: $(VENV)/.dev ## Kill and hurt a real server in every way we know; MDP_FAULTS_SEED repeats a run
+	@MDP_FAULTS=full $(BIN)/python -m pytest -m faults
 
 lock: $(VENV)/.runtime ## Lock the dependencies anew, with hashes and without addresses
 	@for name in build runtime aws dev bench lint-aws emulator; do \

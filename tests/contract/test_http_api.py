@@ -1,6 +1,7 @@
 """The HTTP contract: what /openapi.json says holds for whatever is sent."""
 
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -37,13 +38,20 @@ def test_every_answer_is_one_the_document_names(case: Any) -> None:
     case.call_and_validate(headers=AUTHORIZED, checks=CHECKS)
 
 
+@pytest.fixture(scope="module")
+def client() -> Iterator[TestClient]:
+    with TestClient(APP) as client:
+        yield client
+
+
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
 @pytest.mark.parametrize("authorization", [None, "Bearer wrong", "Basic YTpi", "Bearer", "bearer"])
-def test_no_route_answers_without_a_token(method: str, path: str, authorization: str | None) -> None:
+def test_no_route_answers_without_a_token(
+    client: TestClient, method: str, path: str, authorization: str | None
+) -> None:
     headers = {} if authorization is None else {"Authorization": authorization}
 
-    with TestClient(Backstage().app()) as client:
-        answer = client.request(method, path.replace("{", "").replace("}", ""), headers=headers)
+    answer = client.request(method, path.replace("{", "").replace("}", ""), headers=headers)
 
     if (method, path) in PUBLIC:
         assert answer.status_code == 200
@@ -55,13 +63,14 @@ def test_no_route_answers_without_a_token(method: str, path: str, authorization:
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "POST", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE"])
 @pytest.mark.parametrize("path", sorted(DOCUMENT["paths"]))
-def test_a_method_a_path_does_not_have_is_refused_with_those_it_has(method: str, path: str) -> None:
+def test_a_method_a_path_does_not_have_is_refused_with_those_it_has(
+    client: TestClient, method: str, path: str
+) -> None:
     allowed = {name.upper() for name in DOCUMENT["paths"][path]}
     if method in allowed:
         return
 
-    with TestClient(Backstage().app(), headers=AUTHORIZED) as client:
-        answer = client.request(method, path.replace("{", "").replace("}", ""))
+    answer = client.request(method, path.replace("{", "").replace("}", ""), headers=AUTHORIZED)
 
     assert answer.status_code == 405
     assert {name.strip() for name in answer.headers["allow"].split(",")} == allowed

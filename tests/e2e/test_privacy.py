@@ -2,27 +2,13 @@
 
 import gzip
 import sqlite3
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 
 from tests.e2e.servers import Server
 
 MARK = "Qzmarker"
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    server = Server(tmp_path / "data")
-    server.start()
-    assert server.wait_ready()
-    yield server
-    server.kill()
-    server.client.close()
-
-
-def test_no_cell_leaves_its_table_however_a_file_ends(server: Server) -> None:
+def test_no_cell_leaves_its_table_however_a_file_ends(running: Server) -> None:
     rows = "".join(f"{number},{MARK}{number},2024-01-{number % 28 + 1:02d}\n" for number in range(200))
     good = f"id,name,day\n{rows}"
     files = {
@@ -34,31 +20,31 @@ def test_no_cell_leaves_its_table_however_a_file_ends(server: Server) -> None:
         "t/quote.csv": f'id,name,day\n1,"{MARK},2024-01-01\n2,x,2024-01-02\n'.encode(),
     }
     for key, content in files.items():
-        assert server.put(key, content)
+        assert running.put(key, content)
         # One after the other: the first file of a table decides its types.
-        server.wait_settled()
+        running.wait_settled()
 
     bad_sql = f"SELECT CAST(name AS integer) FROM t WHERE name = '{MARK}1'"
-    failed = server.client.post("/queries", json={"sql": bad_sql, "wait_s": 20})
-    metrics = server.client.get("/metrics").text
-    answers = [server.client.get("/loads").text, failed.text, metrics]
-    answers += [server.client.get(f"/loads/{load['load_id']}/receipt").text for load in server.loads()]
-    with sqlite3.connect(server.data / "ledger.sqlite") as ledger:
+    failed = running.client.post("/queries", json={"sql": bad_sql, "wait_s": 20})
+    metrics = running.client.get("/metrics").text
+    answers = [running.client.get("/loads").text, failed.text, metrics]
+    answers += [running.client.get(f"/loads/{load['load_id']}/receipt").text for load in running.loads()]
+    with sqlite3.connect(running.data / "ledger.sqlite") as ledger:
         answers.append(str(ledger.execute("SELECT * FROM loads").fetchall()))
 
     assert failed.status_code >= 400
-    assert {load["state"] for load in server.loads()} == {"committed", "refused"}
-    assert [answer[:80] for answer in [*answers, server.log.read_text()] if MARK in answer] == []
-    assert server.ask("SELECT count(*) FROM t WHERE name LIKE 'Qzmarker%'") == [[201]]
+    assert {load["state"] for load in running.loads()} == {"committed", "refused"}
+    assert [answer[:80] for answer in [*answers, running.log.read_text()] if MARK in answer] == []
+    assert running.ask("SELECT count(*) FROM t WHERE name LIKE 'Qzmarker%'") == [[201]]
 
 
-def test_nobody_gets_in_without_the_token(server: Server) -> None:
+def test_nobody_gets_in_without_the_token(running: Server) -> None:
     for method, path in (
         ("GET", "/tables"),
         ("GET", "/query?query=SELECT+1"),
         ("GET", "/loads"),
         ("PUT", "/input/a.csv"),
     ):
-        answer = server.client.request(method, path, headers={"Authorization": "Bearer wrong"})
+        answer = running.client.request(method, path, headers={"Authorization": "Bearer wrong"})
         assert answer.status_code == 401, path
         assert answer.headers["content-type"] == "application/problem+json"

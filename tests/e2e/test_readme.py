@@ -3,31 +3,17 @@
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from tests.e2e.servers import Server
+from tests.e2e.servers import Server, wait_for
 
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    server = Server(tmp_path / "data")
-    server.start()
-    assert server.wait_ready()
-    yield server
-    server.kill()
-    server.client.close()
-
-
-def mdp(server: Server | None, *arguments: str) -> "subprocess.CompletedProcess[str]":
+def mdp(running: Server | None, *arguments: str) -> "subprocess.CompletedProcess[str]":
     environ = dict(os.environ)
-    if server is not None:
-        environ |= {"MDP_TOKEN": server.token, "MDP_SERVER": f"http://127.0.0.1:{server.port}"}
+    if running is not None:
+        environ |= {"MDP_TOKEN": running.token, "MDP_SERVER": f"http://127.0.0.1:{running.port}"}
     command = [sys.executable, "-m", "medical_data_pipeline.entrypoints.cli.main", *arguments]
     return subprocess.run(command, capture_output=True, text=True, env=environ, timeout=60, check=False)
 
@@ -47,16 +33,16 @@ def test_the_demonstration_runs_end_to_end_and_prints_answers() -> None:
     assert "unclosed_quote" in done.stdout
 
 
-def test_the_commands_of_the_readme_work_against_a_server(server: Server, tmp_path: Path) -> None:
+def test_the_commands_of_the_readme_work_against_a_server(running: Server, tmp_path: Path) -> None:
     file = tmp_path / "labs.csv"
     file.write_text("mrn,value\n00012345,5.2\n00098765,<0.5\n00011111,1,SURPLUS\n", encoding="utf-8")
 
-    ingested = mdp(server, "ingest", str(file), "--table", "labs")
-    counted = mdp(server, "query", "SELECT count(*) AS n FROM labs", "--format", "json")
-    described = mdp(server, "describe", "labs")
-    rejected = mdp(server, "quarantine", "labs")
+    ingested = mdp(running, "ingest", str(file), "--table", "labs")
+    counted = mdp(running, "query", "SELECT count(*) AS n FROM labs", "--format", "json")
+    described = mdp(running, "describe", "labs")
+    rejected = mdp(running, "quarantine", "labs")
     saved = mdp(
-        server,
+        running,
         "query",
         "SELECT mrn FROM labs WHERE value = ?",
         "--param",
@@ -66,7 +52,7 @@ def test_the_commands_of_the_readme_work_against_a_server(server: Server, tmp_pa
         "-o",
         str(tmp_path / "o.csv"),
     )
-    loads = mdp(server, "loads")
+    loads = mdp(running, "loads")
 
     assert (ingested.returncode, "committed" in ingested.stdout) == (0, True), ingested.stderr
     assert '"n": 2' in counted.stdout
@@ -74,22 +60,19 @@ def test_the_commands_of_the_readme_work_against_a_server(server: Server, tmp_pa
     assert "too_many_fields" in rejected.stdout
     assert (saved.returncode, "00098765" in (tmp_path / "o.csv").read_text()) == (0, True)
     assert "committed" in loads.stdout
-    assert mdp(server, "tables").returncode == 0
+    assert mdp(running, "tables").returncode == 0
 
 
-def test_a_file_copied_into_the_input_folder_is_loaded(server: Server) -> None:
-    folder = server.data / "input" / "copied"
+def test_a_file_copied_into_the_input_folder_is_loaded(running: Server) -> None:
+    folder = running.data / "input" / "copied"
     folder.mkdir(parents=True)
     (folder / "a.csv").write_text("id\n1\n2\n", encoding="utf-8")
     os.utime(folder / "a.csv", (1_700_000_000, 1_700_000_000))
 
-    for _ in range(100):
-        if server.loads():
-            break
-        time.sleep(0.2)
-    server.wait_settled()
+    wait_for(lambda: any(load["table"] == "copied" for load in running.loads()))
+    running.wait_settled()
 
-    assert server.ask("SELECT count(*) FROM copied") == [[2]]
+    assert running.ask("SELECT count(*) FROM copied") == [[2]]
 
 
 def test_convert_answers_with_stable_exit_codes(tmp_path: Path) -> None:

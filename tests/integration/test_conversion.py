@@ -3,6 +3,7 @@
 import gzip
 import random
 from dataclasses import replace
+from functools import lru_cache
 
 import pytest
 
@@ -19,8 +20,12 @@ def table_of(*columns: Column) -> Table:
 
 
 def many_rows(count: int, last: str) -> str:
-    rows = "\n".join(f"{number},{number % 97}.{number % 10}" for number in range(count))
-    return f"id,value\n{rows}\n{last}\n"
+    return f"{first_rows(count)}{last}\n"
+
+
+@lru_cache
+def first_rows(count: int) -> str:
+    return "id,value\n" + "".join(f"{number},{number % 97}.{number % 10}\n" for number in range(count))
 
 
 @pytest.mark.parametrize(
@@ -42,9 +47,10 @@ def test_a_surprise_in_the_last_of_half_a_million_rows_is_noticed(
 
     assert converted.types[column] == kind
     assert converted.table.num_rows == 500_001
-    assert str(converted.column(column)[0]) in ("0", "0.0", "0.00")
+    texts = set(map(str, converted.table.column(column).unique().to_pylist()))
+    assert {"0", "0.0", "0.00"} & texts
     wanted = last.split(",")[0 if column == "id" else 1]
-    assert wanted == "N/A" or wanted in map(str, converted.column(column))
+    assert wanted in texts or (wanted == "N/A" and "None" in texts)
 
 
 def test_blocks_written_by_two_threads_keep_every_row_and_its_number(convert: Converter) -> None:

@@ -20,7 +20,7 @@ from medical_data_pipeline.adapters.local.token_file import TokenFile
 from medical_data_pipeline.adapters.local.yaml_datasets import load_datasets
 from medical_data_pipeline.composition.local import LocalPipeline, LocalSettings, open_local
 from medical_data_pipeline.composition.local_worker import Happening
-from medical_data_pipeline.composition.milestones import ending_at, nothing
+from medical_data_pipeline.composition.milestones import faulty_at, nothing
 from medical_data_pipeline.entrypoints.json_log import log_as_json
 from medical_data_pipeline.errors import SettingsError
 from medical_data_pipeline.http_api.app import create_app
@@ -62,7 +62,7 @@ def command(  # noqa: PLR0913 - one parameter an option
         LocalSettings(datasets=load_datasets(config) if config else {}),
         lambda: datetime.now(UTC),
         _log,
-        ending_at(fault) if fault else nothing,
+        faulty_at(fault) if fault else nothing,
     )
     tokens = _tokens(data_dir)
     for lack in pipeline.engine.missing_confinement():

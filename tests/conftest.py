@@ -1,0 +1,11 @@
+"""What every run of the tests says of itself."""
+
+import pytest
+
+from tests.e2e.faults import FAULTS
+
+pytest.register_assert_rewrite("tests.e2e.oracle", "tests.e2e.servers")
+
+
+def pytest_report_header() -> str:
+    return f"faults: {FAULTS.kills} kills, MDP_FAULTS_SEED={FAULTS.seed}"
