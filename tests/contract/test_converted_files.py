@@ -1,16 +1,21 @@
 """What every way of converted files into the curated zone promises: published whole, or gone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from medical_data_pipeline.adapters.aws.aws_clients import aws_client
+from medical_data_pipeline.adapters.aws.s3_converted_files import S3ConvertedFiles
+from medical_data_pipeline.adapters.aws.s3_object_store import S3ObjectStore
 from medical_data_pipeline.adapters.local.file_converted import FileConvertedFiles
 from medical_data_pipeline.adapters.local.file_object_store import FileObjectStore
 from medical_data_pipeline.errors import BackendUnavailable
 from medical_data_pipeline.model.objects import ObjectRef
 from medical_data_pipeline.ports import ConvertedFiles, ObjectStore
+from tests.aws_emulator import emulated_aws
 from tests.fakes import MemoryConvertedFiles, MemoryObjectStore
 
 BUCKET, PREFIX = "local", "record_folders/t/0123/"
@@ -34,7 +39,9 @@ class Curated(NamedTuple):
 
 
 @pytest.fixture
-def curated_factories(tmp_path: Path) -> dict[str, Callable[[], Curated]]:
+def curated_factories(tmp_path: Path) -> Iterator[dict[str, Callable[[], Curated]]]:
+    opened = ExitStack()
+
     def memory() -> Curated:
         store = MemoryObjectStore()
         return Curated(MemoryConvertedFiles(store, BUCKET), store)
@@ -42,10 +49,16 @@ def curated_factories(tmp_path: Path) -> dict[str, Callable[[], Curated]]:
     def file() -> Curated:
         return Curated(FileConvertedFiles(tmp_path), FileObjectStore(tmp_path, BUCKET))
 
-    return {"memory": memory, "file": file}
+    def s3() -> Curated:
+        opened.enter_context(emulated_aws(BUCKET))
+        client = aws_client("s3")
+        return Curated(S3ConvertedFiles(client, BUCKET, tmp_path), S3ObjectStore(client, tmp_path))
+
+    with opened:
+        yield {"memory": memory, "file": file, "s3": s3}
 
 
-@pytest.fixture(params=["memory", "file"])
+@pytest.fixture(params=["memory", "file", "s3"])
 def curated(request: pytest.FixtureRequest, curated_factories: dict[str, Callable[[], Curated]]) -> Curated:
     return curated_factories[request.param]()
 

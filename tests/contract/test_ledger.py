@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from medical_data_pipeline.adapters.aws.aws_clients import aws_client
+from medical_data_pipeline.adapters.aws.dynamodb_ledger import DynamoDbLedger
 from medical_data_pipeline.adapters.local.sqlite_ledger import SqliteLedger
 from medical_data_pipeline.errors import LoadNotFound
 from medical_data_pipeline.model.load import FINAL_STATES, Load, LoadState, RowCounts
 from medical_data_pipeline.model.objects import ObjectRef, load_id
 from medical_data_pipeline.ports import Ledger, LoadFilter, Step
+from tests.aws_emulator import LEDGER_TABLE, emulated_aws
 from tests.fakes import MemoryLedger
 
 RECEIVED, CONVERTED, COMMITTED = LoadState.RECEIVED, LoadState.CONVERTED, LoadState.COMMITTED
@@ -34,10 +37,16 @@ def ledger_factories(tmp_path: Path) -> Iterator[dict[str, OpenLedger]]:
         def sqlite() -> Ledger:
             return opened.enter_context(closing(SqliteLedger(tmp_path / "ledger.sqlite")))
 
-        yield {"memory": lambda: remembered, "sqlite": sqlite}
+        def dynamodb() -> Ledger:
+            if not emulated:
+                emulated.append(opened.enter_context(emulated_aws("ledger")))
+            return DynamoDbLedger(aws_client("dynamodb"), LEDGER_TABLE)
+
+        emulated: list[None] = []
+        yield {"memory": lambda: remembered, "sqlite": sqlite, "dynamodb": dynamodb}
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "dynamodb"])
 def open_ledger(request: pytest.FixtureRequest, ledger_factories: dict[str, OpenLedger]) -> OpenLedger:
     return ledger_factories[request.param]
 

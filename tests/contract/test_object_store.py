@@ -3,15 +3,19 @@
 import hashlib
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from medical_data_pipeline.adapters.aws.aws_clients import aws_client
+from medical_data_pipeline.adapters.aws.s3_object_store import S3ObjectStore
 from medical_data_pipeline.adapters.local.file_object_store import FileObjectStore
 from medical_data_pipeline.errors import ChecksumMismatch, InvalidObjectRef, ObjectNotFound
 from medical_data_pipeline.model.objects import MAX_KEY_BYTES, ObjectRef
 from medical_data_pipeline.ports import Checksums, ObjectStore
+from tests.aws_emulator import emulated_aws
 from tests.fakes import MemoryObjectStore
 
 BUCKET = "contract"
@@ -19,11 +23,21 @@ SEGMENT = "d" * 127 + "/"
 
 
 @pytest.fixture
-def store_factories(tmp_path: Path) -> dict[str, Callable[[], ObjectStore]]:
-    return {"memory": MemoryObjectStore, "file": lambda: FileObjectStore(tmp_path / "store", BUCKET)}
+def store_factories(tmp_path: Path) -> Iterator[dict[str, Callable[[], ObjectStore]]]:
+    with ExitStack() as opened:
+
+        def s3() -> ObjectStore:
+            opened.enter_context(emulated_aws(BUCKET))
+            return S3ObjectStore(aws_client("s3"), tmp_path)
+
+        yield {
+            "memory": MemoryObjectStore,
+            "file": lambda: FileObjectStore(tmp_path / "store", BUCKET),
+            "s3": s3,
+        }
 
 
-@pytest.fixture(params=["memory", "file"])
+@pytest.fixture(params=["memory", "file", "s3"])
 def store(
     request: pytest.FixtureRequest, store_factories: dict[str, Callable[[], ObjectStore]]
 ) -> ObjectStore:

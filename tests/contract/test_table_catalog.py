@@ -12,6 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from medical_data_pipeline.adapters.aws.aws_clients import aws_client
+from medical_data_pipeline.adapters.aws.glue_iceberg_catalog import GlueIcebergCatalog
+from medical_data_pipeline.adapters.aws.s3_object_store import S3ObjectStore
 from medical_data_pipeline.adapters.local.file_object_store import FileObjectStore
 from medical_data_pipeline.adapters.local.iceberg_table_catalog import IcebergTableCatalog
 from medical_data_pipeline.errors import ObjectNotFound, SchemaConflict, TableNotFound
@@ -23,6 +26,7 @@ from medical_data_pipeline.model.objects import ObjectRef, load_id
 from medical_data_pipeline.model.row_layout import PartitionField, RowLayout
 from medical_data_pipeline.model.table import BIGINT, TEXT, Column, ColumnType, decimal
 from medical_data_pipeline.ports import CommitOutcome, ObjectStore, TableCatalog
+from tests.aws_emulator import DATABASE, emulated_aws
 from tests.fakes import NOON, MemoryObjectStore, MemoryTableCatalog
 
 BUCKET = "local"
@@ -86,7 +90,14 @@ def shelf_factories(tmp_path: Path) -> Iterator[dict[str, Callable[[], Shelf]]]:
                 catalog, FileObjectStore(tmp_path, BUCKET), lambda table: iceberg_names(catalog, table)
             )
 
-        yield {"memory": memory, "iceberg": iceberg}
+        def glue() -> Shelf:
+            opened.enter_context(emulated_aws(BUCKET))
+            s3 = aws_client("s3")
+            catalog = GlueIcebergCatalog(aws_client("glue"), s3, DATABASE, BUCKET, tmp_path)
+            store = S3ObjectStore(s3, tmp_path)
+            return Shelf(catalog, store, lambda table: glue_names(catalog, store, table))
+
+        yield {"memory": memory, "iceberg": iceberg, "glue": glue}
 
 
 def memory_names(catalog: MemoryTableCatalog, store: ObjectStore, table: str) -> list[str]:
@@ -104,7 +115,12 @@ def iceberg_names(catalog: IcebergTableCatalog, table: str) -> list[str]:
     return sorted(catalog.load(table).scan(selected_fields=("name",)).to_arrow().column("name").to_pylist())
 
 
-@pytest.fixture(params=["memory", "iceberg"])
+def glue_names(catalog: GlueIcebergCatalog, store: ObjectStore, table: str) -> list[str]:
+    files = catalog.files(table, catalog.load(table))
+    return sorted(name for location in files for name in _names_in(store, catalog.warehouse.key(location)))
+
+
+@pytest.fixture(params=["memory", "iceberg", "glue"])
 def shelf(request: pytest.FixtureRequest, shelf_factories: dict[str, Callable[[], Shelf]]) -> Shelf:
     return shelf_factories[request.param]()
 

@@ -1,0 +1,115 @@
+"""AWS in this process (moto), made to refuse what AWS refuses where moto does not."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import RLock
+from typing import Any
+
+import boto3
+import botocore.session
+from botocore.loaders import Loader
+from moto import mock_aws
+from moto.core.exceptions import JsonRESTError
+from moto.dynamodb.responses import DynamoHandler
+from moto.glue.responses import GlueResponse
+
+from medical_data_pipeline.adapters.aws.aws_clients import aws_client
+
+_LOADER = Loader()
+REGION = "eu-central-1"
+DATABASE = "medical_data_db"
+LEDGER_TABLE = "medical-data-pipeline-ledger"
+QUERIES_TABLE = "medical-data-pipeline-queries"
+LEDGER_INDEXES = {"by_kind": "kind", "by_table": "table_name", "by_state": "state"}
+
+
+@contextmanager
+def emulated_aws(bucket: str) -> Iterator[None]:
+    """An account with one bucket, one Glue database and the tables of the ledger and the queries."""
+    region = os.environ.get("AWS_DEFAULT_REGION")
+    os.environ["AWS_DEFAULT_REGION"] = REGION
+    try:
+        with mock_aws(), glue_that_checks_versions(), one_dynamodb_call_at_a_time():
+            # Reading the services' descriptions is what takes the time, and they are always the same.
+            session = botocore.session.get_session()
+            session.register_component("data_loader", _LOADER)
+            boto3.setup_default_session(botocore_session=session)
+            make_resources(bucket)
+            yield
+    finally:
+        if region is None:
+            del os.environ["AWS_DEFAULT_REGION"]
+        else:
+            os.environ["AWS_DEFAULT_REGION"] = region
+
+
+def make_resources(bucket: str) -> None:
+    s3 = aws_client("s3")
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    aws_client("glue").create_database(DatabaseInput={"Name": DATABASE})
+    dynamodb = aws_client("dynamodb")
+    dynamodb.create_table(
+        TableName=LEDGER_TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        AttributeDefinitions=[
+            {"AttributeName": name, "AttributeType": "S"}
+            for name in ("pk", "arrival", *LEDGER_INDEXES.values())
+        ],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": index,
+                "KeySchema": [
+                    {"AttributeName": name, "KeyType": "HASH"},
+                    {"AttributeName": "arrival", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+            for index, name in LEDGER_INDEXES.items()
+        ],
+    )
+    dynamodb.create_table(
+        TableName=QUERIES_TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+    )
+
+
+@contextmanager
+def one_dynamodb_call_at_a_time() -> Iterator[None]:
+    """Stock moto checks a condition and writes without a lock around both."""
+    original, lock = DynamoHandler.call_action, RLock()
+
+    def call_action(handler: Any) -> Any:
+        with lock:
+            return original(handler)
+
+    DynamoHandler.call_action = call_action  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        DynamoHandler.call_action = original  # type: ignore[method-assign]
+
+
+@contextmanager
+def glue_that_checks_versions() -> Iterator[None]:
+    """Stock moto takes any VersionId, and updates get lost."""
+    original, lock = GlueResponse.update_table, RLock()
+
+    def update_table(response: Any) -> Any:
+        with lock:
+            wanted = response.parameters.get("VersionId")
+            name = response.parameters["TableInput"]["Name"]
+            table = response.glue_backend.get_table(response.parameters["DatabaseName"], name)
+            if wanted not in (None, str(table.as_dict()["VersionId"])):
+                raise JsonRESTError("ConcurrentModificationException", "the table was changed meanwhile")
+            return original(response)
+
+    GlueResponse.update_table = update_table  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        GlueResponse.update_table = original  # type: ignore[method-assign]
