@@ -44,6 +44,11 @@ class RowLayout:
     def __bool__(self) -> bool:
         return bool(self.partition_by or self.sort_by)
 
+    @property
+    def columns(self) -> frozenset[str]:
+        """Every column that has a say in where a row lies."""
+        return frozenset({*(field.column for field in self.partition_by), *self.sort_by})
+
 
 def parse_partition_field(text: str) -> PartitionField:
     """Raises: ValueError: neither a column nor `year`, `month` or `day` of one."""

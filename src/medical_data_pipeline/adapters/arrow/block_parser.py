@@ -1,4 +1,4 @@
-"""One block of records to columns of text (or proven types), with the rows that have another width."""
+"""One block of records to columns of text, with the rows that have another width."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from medical_data_pipeline.adapters.arrow.blocks import Block
+from medical_data_pipeline.adapters.arrow.empty_cells import empties_as_nulls
 from medical_data_pipeline.adapters.arrow.record_cutter import record_ends
 from medical_data_pipeline.model.conversion import ReadPlan
 from medical_data_pipeline.model.quarantine import RejectReason
@@ -59,7 +60,7 @@ def parse_block(block: Block, plan: ReadPlan, wanted: Sequence[str]) -> ParsedBl
     table = _read(data, plan, wanted, odd)
     if not odd.rows:
         return ParsedBlock(table, table.num_rows)
-    return _with_odd_rows(block, plan, wanted, table, odd.rows)
+    return _with_odd_rows(block, plan, table, odd.rows)
 
 
 def without_header(block: Block, plan: ReadPlan) -> bytes:
@@ -81,34 +82,38 @@ def _read(data: bytes, plan: ReadPlan, wanted: Sequence[str], odd: _OddRows | No
     if not data.endswith((b"\n", b"\r")) and not (dialect.escape and data.endswith(dialect.escape.encode())):
         # Without it this parser takes an empty last cell after a quoted one for quoted too.
         data += b"\n"
-    return pa_csv.read_csv(
+    quote = dialect.quote.encode()
+    # What this parser need not look for makes it faster.
+    has_quotes = bool(quote) and quote in data
+    has_quoted_empties = has_quotes and quote * 2 in data
+    table = pa_csv.read_csv(
         pa.BufferReader(pa.py_buffer(data)),
         read_options=pa_csv.ReadOptions(
             use_threads=False, block_size=len(data) + 1, column_names=list(plan.columns)
         ),
         parse_options=pa_csv.ParseOptions(
             delimiter=dialect.delimiter,
-            quote_char=dialect.quote or False,
-            double_quote=bool(dialect.quote),
+            quote_char=dialect.quote if has_quotes else False,
+            double_quote=has_quotes,
             escape_char=dialect.escape or False,
-            newlines_in_values=bool(dialect.quote),
+            newlines_in_values=has_quotes,
             invalid_row_handler=odd,
         ),
         convert_options=pa_csv.ConvertOptions(
             column_types=dict.fromkeys(wanted, pa.string()),
             include_columns=list(wanted),
-            null_values=[""],
-            strings_can_be_null=True,
+            null_values=[""] if has_quoted_empties else [],
+            strings_can_be_null=has_quoted_empties,
             quoted_strings_can_be_null=False,
             check_utf8=False,
         ),
     )
+    return table if has_quoted_empties else empties_as_nulls(table)
 
 
 def _with_odd_rows(
     block: Block,
     plan: ReadPlan,
-    wanted: Sequence[str],
     table: pa.Table,
     found: Sequence[tuple[int, int, int, str]],
 ) -> ParsedBlock:
@@ -126,7 +131,7 @@ def _with_odd_rows(
             kept.append((row, repaired, text, actual < expected))
     rows_read = table.num_rows + len(found)
     regular = np.setdiff1d(np.arange(rows_read), np.array([row for row, *_ in found]), assume_unique=True)
-    return _merged(ParsedBlock(table, rows_read, tuple(rejected), regular), kept, plan, wanted)
+    return _merged(ParsedBlock(table, rows_read, tuple(rejected), regular), kept, plan)
 
 
 def _repaired(text: str, actual: int, expected: int, plan: ReadPlan) -> str | None:
@@ -137,13 +142,11 @@ def _repaired(text: str, actual: int, expected: int, plan: ReadPlan) -> str | No
     return text[: -len(surplus)] if text.endswith(surplus) else None
 
 
-def _merged(
-    parsed: ParsedBlock, kept: Sequence[tuple[int, str, str, bool]], plan: ReadPlan, wanted: Sequence[str]
-) -> ParsedBlock:
+def _merged(parsed: ParsedBlock, kept: Sequence[tuple[int, str, str, bool]], plan: ReadPlan) -> ParsedBlock:
     if parsed.rows is None or not kept:
         return parsed
-    repaired = _read("\n".join(text for _, text, _, _ in kept).encode("utf-8"), plan, wanted, None)
-    table = pa.concat_tables([parsed.table, repaired])
+    texts = "\n".join(text for _, text, _, _ in kept).encode("utf-8")
+    table = pa.concat_tables([parsed.table, _read(texts, plan, parsed.table.column_names, None)])
     rows = np.concatenate([parsed.rows, np.array([row for row, *_ in kept])])
     is_short = np.concatenate([np.zeros(len(parsed.rows), bool), [short for *_, short in kept]])
     order = np.argsort(rows, kind="stable")

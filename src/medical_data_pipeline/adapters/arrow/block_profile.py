@@ -17,6 +17,7 @@ _SAMPLE_CELLS = 500
 _SAMPLE_ROWS = 20_000
 # A dictionary pays when a value comes again at least this often.
 _REPEATS = 4
+_PEEK_ROWS = 1000
 _MIN_ROWS_FOR_DICTIONARY = 1000
 
 
@@ -73,15 +74,38 @@ def _sample(cells: pa.StringArray) -> tuple[str, ...]:
     return tuple(cell for cell in distinct if cell)[:_SAMPLE_CELLS]
 
 
-def repeating_columns(parsed: ParsedBlock, columns: Sequence[str]) -> frozenset[str]:
-    """The columns whose values come again and again, which a dictionary makes small."""
-    return frozenset(name for name in columns if _repeats(parsed.column(name)))
+@dataclass(frozen=True)
+class Habits:
+    """How columns of the first block behave, which decides how they are stored, never what they hold.
+
+    `repeating` columns have values that come again and again; a dictionary makes them small. The values of
+    `ordered` ones lie in their order: least and greatest of a group of rows then tell what is not in it.
+    """
+
+    repeating: frozenset[str] = frozenset()
+    ordered: frozenset[str] = frozenset()
+
+
+def habits_of(parsed: ParsedBlock, columns: Sequence[str]) -> Habits:
+    return Habits(
+        repeating=frozenset(name for name in columns if _repeats(parsed.column(name))),
+        ordered=frozenset(name for name in columns if _is_ordered(parsed.column(name))),
+    )
 
 
 def _repeats(cells: pa.StringArray) -> bool:
     if len(cells) < _MIN_ROWS_FOR_DICTIONARY:
         return False
     return bool(pc.count_distinct(cells).as_py() * _REPEATS <= len(cells))
+
+
+def _is_ordered(cells: pa.StringArray) -> bool:
+    return _never_falls(cells.slice(0, _PEEK_ROWS)) and _never_falls(cells)
+
+
+def _never_falls(cells: pa.StringArray) -> bool:
+    filled = cells.drop_null()
+    return bool(pc.all(pc.less_equal(filled[:-1], filled[1:]), min_count=0).as_py())
 
 
 def combined(profiles: Sequence[BlockProfile], plan: ReadPlan) -> Profile:

@@ -74,6 +74,8 @@ def _without_tokens(column: pa.StringArray, plan: ColumnPlan) -> pa.StringArray:
     if not tokens:
         return column
     is_null = pc.is_in(column, value_set=pa.array(tokens, pa.string()))
+    if not pc.any(is_null).as_py():
+        return column
     return pc.if_else(is_null, pa.scalar(None, pa.string()), column)
 
 

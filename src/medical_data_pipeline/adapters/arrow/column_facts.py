@@ -1,6 +1,6 @@
 """The facts of one column of one block, from its text."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from medical_data_pipeline.adapters.arrow.moments import parse_iso, parse_moments
+from medical_data_pipeline.adapters.arrow.plain_numbers import CodedForms, plain_numbers
 from medical_data_pipeline.adapters.arrow.shapes import shapes_of
 from medical_data_pipeline.model.facts import ColumnFacts
 from medical_data_pipeline.model.forms import TEXT_FORM, TOKEN_FORM, Form, FormKind, classify, shape_of
@@ -34,8 +35,8 @@ class _Cells:
 
 def column_facts(column: pa.StringArray, rows: npt.NDArray[np.int64]) -> ColumnFacts:
     """The facts of a column of text; `rows` are its row numbers."""
-    lengths = pc.binary_length(column).fill_null(0).to_numpy(zero_copy_only=False)
-    filled = np.flatnonzero(lengths > 0)
+    lengths = np.asarray(pc.binary_length(column).fill_null(0))
+    filled = np.flatnonzero(lengths)
     nulls = column.null_count
     base = ColumnFacts(nulls=nulls, empties=len(column) - nulls - len(filled))
     if not len(filled):
@@ -89,13 +90,12 @@ def _uniform_moments(cells: _Cells, base: ColumnFacts) -> ColumnFacts | None:
 
 
 def _facts_of(cells: _Cells, base: ColumnFacts) -> ColumnFacts:
-    shapes = shapes_of(cells.texts)
-    if len(shapes.dictionary) > _MAX_SHAPES:
+    coded = plain_numbers(cells.texts) or _by_shape(cells.texts)
+    if coded is None:
         return replace(base, forms={TEXT_FORM: len(cells.texts)}, first_rows={TEXT_FORM: int(cells.rows[0])})
-    codes = shapes.indices.to_numpy()
-    forms = [_form(shape) for shape in shapes.dictionary.to_pylist()]
-    if any(shape != shape.strip(_BLANKS) for shape in shapes.dictionary.to_pylist()):
+    if coded.is_padded:
         return _facts_within(cells, base)
+    forms, codes = coded.forms, coded.codes
     counts = np.bincount(codes, minlength=len(forms))
     first = np.zeros(len(forms), np.int64)
     first[codes[::-1]] = cells.rows[::-1]
@@ -103,7 +103,7 @@ def _facts_of(cells: _Cells, base: ColumnFacts) -> ColumnFacts:
         base,
         forms=_summed(forms, counts),
         first_rows=_smallest(forms, first),
-        tokens=_tokens(shapes.dictionary.to_pylist(), forms, counts),
+        tokens={token: int(counts[code]) for code, token in coded.tokens.items()},
     )
     if facts.has_text:
         return facts
@@ -126,6 +126,18 @@ def _facts_within(cells: _Cells, base: ColumnFacts) -> ColumnFacts:
     return replace(facts, forms=forms, tokens={**facts.tokens, " ": blanks})
 
 
+def _by_shape(texts: pa.StringArray) -> CodedForms | None:
+    """The forms of cells of any kind; None when there are so many shapes that it can only be text."""
+    shapes = shapes_of(texts)
+    if len(shapes.dictionary) > _MAX_SHAPES:
+        return None
+    found = shapes.dictionary.to_pylist()
+    forms = tuple(_form(shape) for shape in found)
+    tokens = {code: found[code].decode() for code, form in enumerate(forms) if form.kind is FormKind.TOKEN}
+    is_padded = any(shape != shape.strip(_BLANKS) for shape in found)
+    return CodedForms(forms, shapes.indices.to_numpy(), tokens, is_padded)
+
+
 def _summed(forms: Iterable[Form], counts: npt.NDArray[np.int64]) -> dict[Form, int]:
     total: dict[Form, int] = {}
     for form, count in zip(forms, counts.tolist(), strict=True):
@@ -140,16 +152,8 @@ def _smallest(forms: Iterable[Form], rows: npt.NDArray[np.int64]) -> dict[Form, 
     return first
 
 
-def _tokens(shapes: list[bytes], forms: list[Form], counts: npt.NDArray[np.int64]) -> dict[str, int]:
-    return {
-        shape.decode(): int(count)
-        for shape, form, count in zip(shapes, forms, counts, strict=True)
-        if form.kind is FormKind.TOKEN
-    }
-
-
 def _checked(
-    facts: ColumnFacts, cells: _Cells, codes: npt.NDArray[np.int64], forms: list[Form]
+    facts: ColumnFacts, cells: _Cells, codes: npt.NDArray[np.int64], forms: Sequence[Form]
 ) -> ColumnFacts:
     """Add what only the values tell: calendars, offsets, 64-bit range, doubles."""
     kinds = {form.kind for form in forms} - {FormKind.TOKEN}
@@ -201,7 +205,7 @@ def _survives_as_double(text: str) -> bool:
 
 
 def _with_moments(
-    facts: ColumnFacts, cells: _Cells, codes: npt.NDArray[np.int64], forms: list[Form]
+    facts: ColumnFacts, cells: _Cells, codes: npt.NDArray[np.int64], forms: Sequence[Form]
 ) -> ColumnFacts:
     is_moment = np.array([form.kind is FormKind.MOMENT for form in forms], bool)[codes]
     chosen = _chosen(cells, np.flatnonzero(is_moment))

@@ -13,9 +13,10 @@ import pyarrow as pa
 from medical_data_pipeline.adapters.arrow.block_parser import ParsedBlock, parse_block
 from medical_data_pipeline.adapters.arrow.block_profile import (
     BlockProfile,
+    Habits,
     combined,
+    habits_of,
     profile_block,
-    repeating_columns,
     samples_of,
 )
 from medical_data_pipeline.adapters.arrow.blocks import (
@@ -54,7 +55,7 @@ class ArrowConversionSession(ConversionSession):
     def __init__(self, source: ByteSource) -> None:
         self._source = source
         self._guessed: TableWriter | None = None
-        self._repeating: frozenset[str] = frozenset()
+        self._habits = Habits()
         self._block_bytes = FIRST_BLOCK_BYTES
 
     def sample(self) -> Sample:
@@ -74,9 +75,9 @@ class ArrowConversionSession(ConversionSession):
         if first_block is None:
             return combined([], plan)
         parsed = parse_block(first_block, plan, plan.columns)
-        self._repeating = repeating_columns(parsed, plan.columns)
+        self._habits = habits_of(parsed, plan.columns)
         first = _FirstBlock(first_block, parsed, _profile_first(parsed, plan))
-        self._guessed = TableWriter(plan, guess(combined([first.profile], plan)), self._repeating)
+        self._guessed = TableWriter(plan, guess(combined([first.profile], plan)), self._habits)
         try:
             return self._profile_all(first, found, plan)
         except BaseException:
@@ -104,7 +105,7 @@ class ArrowConversionSession(ConversionSession):
     def _written(
         self, read: ReadPlan, plan: WritePlan, repeated_rows: npt.NDArray[np.int64] | None
     ) -> TableWriter:
-        writer = TableWriter(read, plan, self._repeating, repeated_rows)
+        writer = TableWriter(read, plan, self._habits, repeated_rows)
         try:
             wanted = [column.source for column in plan.columns]
             passing = _Pass(read, wanted, (), writer)

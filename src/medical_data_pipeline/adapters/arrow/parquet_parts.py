@@ -4,6 +4,7 @@ import errno
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -29,25 +30,29 @@ def storage_errors() -> Iterator[None]:
         raise BackendUnavailable("the storage failed while the converted file was written") from None
 
 
-class PartWriter:
-    """One series of Parquet files, `<prefix>-00000.parquet` and on; the next begins when one is large enough.
+@dataclass(frozen=True)
+class Encodings:
+    """Columns written with a dictionary, whole numbers that grow, and those whose least and greatest count."""
 
-    `dictionaries` are the columns written with a dictionary, `deltas` whole numbers that grow.
-    """
+    dictionaries: Sequence[str]
+    deltas: Sequence[str]
+    bounded: Sequence[str]
+
+
+class PartWriter:
+    """One series of Parquet files, `<prefix>-00000.parquet` and on; the next begins when one is large enough."""
 
     def __init__(
         self,
         directory: Path,
         prefix: str,
         schema: pa.Schema,
-        dictionaries: Sequence[str],
-        deltas: Sequence[str],
+        encodings: Encodings,
     ) -> None:
         self._directory = directory
         self._prefix = prefix
         self._schema = schema
-        self._dictionaries = list(dictionaries)
-        self._encodings = dict.fromkeys(deltas, "DELTA_BINARY_PACKED")
+        self._encodings = encodings
         self._pending: list[pa.Table] = []
         self._pending_rows = 0
         self._pending_bytes = 0
@@ -109,10 +114,10 @@ class PartWriter:
             self._schema,
             compression="zstd",
             compression_level=1,
-            use_dictionary=self._dictionaries,
-            column_encoding=self._encodings,
+            use_dictionary=list(self._encodings.dictionaries),
+            column_encoding=dict.fromkeys(self._encodings.deltas, "DELTA_BINARY_PACKED"),
             store_decimal_as_integer=True,
-            write_statistics=True,
+            write_statistics=list(self._encodings.bounded),
             # Arrow's own types (dictionaries) are nobody else's business.
             store_schema=False,
         )

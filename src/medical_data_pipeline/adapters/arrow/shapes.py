@@ -11,14 +11,14 @@ _PADDING = 2
 
 
 def octets_of(texts: pa.StringArray) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
-    """The bytes of a string array (two spare ones at the end) and the offsets of its cells."""
+    """The bytes of a string array (two spare ones at the end) and the offsets of its cells in them."""
     _, offsets, data = texts.buffers()
-    first = texts.offset
-    positions = np.frombuffer(offsets, np.int32)[first : first + len(texts) + 1]
-    octets = np.zeros((len(data) if data is not None else 0) + _PADDING, np.uint8)
-    if data is not None:
-        octets[:-_PADDING] = np.frombuffer(data, np.uint8)
-    return octets, positions
+    positions = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    low, high = int(positions[0]), int(positions[-1])
+    octets = np.zeros(high - low + _PADDING, np.uint8)
+    if high > low:
+        octets[:-_PADDING] = np.frombuffer(data, np.uint8)[low:high]
+    return octets, positions - np.int32(low) if low else positions
 
 
 def shapes_of(texts: pa.StringArray) -> pa.DictionaryArray:

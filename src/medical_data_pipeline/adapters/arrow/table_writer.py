@@ -14,10 +14,16 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from medical_data_pipeline.adapters.arrow.block_parser import ParsedBlock
+from medical_data_pipeline.adapters.arrow.block_profile import Habits
 from medical_data_pipeline.adapters.arrow.blocks import Block
 from medical_data_pipeline.adapters.arrow.cells import arrow_type, typed_cells
 from medical_data_pipeline.adapters.arrow.file_pass import SERIES, Place
-from medical_data_pipeline.adapters.arrow.parquet_parts import PartWriter, publish, storage_errors
+from medical_data_pipeline.adapters.arrow.parquet_parts import (
+    Encodings,
+    PartWriter,
+    publish,
+    storage_errors,
+)
 from medical_data_pipeline.adapters.arrow.rejected_rows import (
     QUARANTINE_SCHEMA,
     Fault,
@@ -48,13 +54,13 @@ class TableWriter:
         self,
         read: ReadPlan,
         plan: WritePlan,
-        repeating: frozenset[str],
+        habits: Habits,
         repeated_rows: npt.NDArray[np.int64] | None = None,
     ) -> None:
         """`repeated_rows` are the rows to set aside for a later one of their key; None: not known yet."""
         self._read = read
         self.plan = plan
-        self._repeating = repeating
+        self._habits = habits
         self._repeated_rows = repeated_rows
         # Rows to be arranged always carry their lineage: it makes their order the same each time.
         self._has_lineage = plan.has_lineage_columns or bool(plan.layout)
@@ -68,7 +74,8 @@ class TableWriter:
         self._keys = _repeated_keys(self._scratch, plan) if repeated_rows is None else None
         self._arranged: list[PartWriter] = []
         named = ["reason", "_source_file"]
-        self._quarantine = PartWriter(folder, f"{self._prefix}0", QUARANTINE_SCHEMA, named, [])
+        encodings = Encodings(named, [], QUARANTINE_SCHEMA.names)
+        self._quarantine = PartWriter(folder, f"{self._prefix}0", QUARANTINE_SCHEMA, encodings)
         self._lock = Lock()
         self._loaded = 0
         self._filled = 0
@@ -198,16 +205,25 @@ class TableWriter:
 
     def _part(self, directory: Path, prefix: str, schema: pa.Schema) -> PartWriter:
         columns = self.plan.columns
-        dictionaries = [column.name for column in columns if column.source in self._repeating]
+        habits = self._habits
+        dictionaries = [column.name for column in columns if column.source in habits.repeating]
         growing = [
             column.name
             for column in columns
-            if column.type.kind in _GROWING and column.source not in self._repeating
+            if column.type.kind in _GROWING and column.source not in habits.repeating
+        ]
+        # The least and greatest text of a group of rows take long to find, and tell nothing out of order.
+        ordered = {*self.plan.layout.columns, *self.plan.key}
+        bounded = [
+            column.name
+            for column in columns
+            if column.type.kind is not Kind.TEXT or column.source in habits.ordered or column.name in ordered
         ]
         if "_source_row" in schema.names:
             dictionaries += [*_CONSTANT_TEXTS, "_loaded_at"]
             growing.append("_source_row")
-        return PartWriter(directory, prefix, schema, dictionaries, growing)
+            bounded += [column.name for column in LINEAGE]
+        return PartWriter(directory, prefix, schema, Encodings(dictionaries, growing, bounded))
 
     def _require_within_limit(self) -> None:
         rejected = sum(self._rejected.values())
