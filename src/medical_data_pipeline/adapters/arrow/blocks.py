@@ -10,12 +10,32 @@ from medical_data_pipeline.errors import EncodingMismatch
 from medical_data_pipeline.model.conversion import ReadPlan
 from medical_data_pipeline.model.quarantine import RejectReason
 
-FIRST_BLOCK_BYTES = 4 << 20
 MAX_BLOCK_BYTES = 8 << 20
-ROWS_A_BLOCK = 98_304
+_MIN_BLOCK_BYTES = 4 << 20
+_ROWS_A_BLOCK = 98_304
+# The first block is worked on alone, since the guess is made of it: large enough for a good one, no larger.
+_MIN_FIRST_BLOCK_BYTES = 1 << 20
+_ROWS_A_FIRST_BLOCK = 16_384
 # A quote that does not close within this much is taken for one that never does.
 MAX_RECORD_BYTES = 64 << 20
 _ENCODING_SAMPLE_BYTES = 1 << 16
+
+
+@dataclass(frozen=True)
+class BlockSizes:
+    """About how large the first block of a file is, and the others, in bytes of text."""
+
+    first: int = _MIN_FIRST_BLOCK_BYTES
+    others: int = _MIN_BLOCK_BYTES
+
+
+def fitting_sizes(head: bytes) -> BlockSizes:
+    """For a file that begins with `head`: blocks of about as many rows as a row group has."""
+    rows = max(1, head.count(b"\n"), head.count(b"\r"))
+    others = min(MAX_BLOCK_BYTES, max(_MIN_BLOCK_BYTES, len(head) * _ROWS_A_BLOCK // rows))
+    return BlockSizes(
+        min(others, max(_MIN_FIRST_BLOCK_BYTES, len(head) * _ROWS_A_FIRST_BLOCK // rows)), others
+    )
 
 
 @dataclass(frozen=True)
@@ -37,24 +57,26 @@ class Block:
     cut: Cut
 
 
-def blocks(source: ByteSource, plan: ReadPlan, block_bytes: int) -> Iterator[Block]:
-    """The file's records after its preamble, header included, in blocks of about `block_bytes`.
+def blocks(source: ByteSource, plan: ReadPlan, sizes: BlockSizes) -> Iterator[Block]:
+    """The file's records after its preamble, header included, in blocks of about these sizes.
 
-    The same file, plan and size give the same blocks.
+    The same file, plan and sizes give the same blocks.
     """
-    pieces = _records(_body(source, plan, block_bytes), plan)
+    pieces = _records(_body(source, plan, sizes), plan)
     for number, (data, cut) in enumerate(pieces):
         yield _cleaned(number, data, cut, plan)
 
 
-def _body(source: ByteSource, plan: ReadPlan, block_bytes: int) -> Iterator[bytes]:
-    chunks = source.text(plan.dialect.encoding, block_bytes)
+def _body(source: ByteSource, plan: ReadPlan, sizes: BlockSizes) -> Iterator[bytes]:
+    chunks = source.text(plan.dialect.encoding, sizes.others)
     head = b""
     for chunk in chunks:
         head += chunk
-        if head.count(b"\n") + head.count(b"\r") > plan.dialect.skip_lines + 1:
+        if not plan.dialect.skip_lines or head.count(b"\n") + head.count(b"\r") > plan.dialect.skip_lines + 1:
             break
-    yield head[_offset_of_line(head, plan.dialect.skip_lines) :]
+    body = head[_offset_of_line(head, plan.dialect.skip_lines) :]
+    yield body[: sizes.first]
+    yield body[sizes.first :]
     yield from chunks
 
 

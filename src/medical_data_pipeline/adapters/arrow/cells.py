@@ -68,7 +68,7 @@ def typed_cells(column: pa.StringArray, plan: ColumnPlan) -> TypedCells:
 def _without_tokens(column: pa.StringArray, plan: ColumnPlan) -> pa.StringArray:
     """Null tokens, and in typed columns quoted empty cells, become null."""
     tokens = list(plan.null_tokens)
-    if plan.type.kind is not Kind.TEXT:
+    if plan.type.kind is not Kind.TEXT and pc.min(pc.binary_length(column)).as_py() == 0:
         tokens.append("")
         column = pc.utf8_trim(column, characters=_BLANKS) if plan.format.is_padded else column
     if not tokens:
@@ -210,8 +210,9 @@ def _has_wanted_parts(texts: pa.StringArray, kind: ColumnType) -> Mask:
 
 
 def _moment_column(moments: Moments, kind: ColumnType) -> pa.Array:
-    micros = np.where(moments.is_valid, moments.micros, 0)
-    invalid = None if moments.is_valid.all() else ~moments.is_valid
+    is_whole = bool(moments.is_valid.all())
+    micros = moments.micros if is_whole else np.where(moments.is_valid, moments.micros, 0)
+    invalid = None if is_whole else ~moments.is_valid
     if kind.kind is Kind.DATE:
         days = (micros // _MICROS_A_DAY).astype(np.int32)
         return pa.array(days, pa.int32(), mask=invalid).view(pa.date32())

@@ -20,11 +20,10 @@ from medical_data_pipeline.adapters.arrow.block_profile import (
     samples_of,
 )
 from medical_data_pipeline.adapters.arrow.blocks import (
-    FIRST_BLOCK_BYTES,
-    MAX_BLOCK_BYTES,
-    ROWS_A_BLOCK,
     Block,
+    BlockSizes,
     blocks,
+    fitting_sizes,
 )
 from medical_data_pipeline.adapters.arrow.byte_source import ByteSource
 from medical_data_pipeline.adapters.arrow.file_pass import Place, Places, run_pass
@@ -35,6 +34,7 @@ from medical_data_pipeline.model.conversion import Profile, ReadPlan, Sample, Wr
 from medical_data_pipeline.ports import ConversionEngine, ConversionSession, Guess
 
 SAMPLE_BYTES = 1 << 20
+_HEAD_BYTES = 1 << 20
 
 
 class ArrowConversionEngine(ConversionEngine):
@@ -56,7 +56,7 @@ class ArrowConversionSession(ConversionSession):
         self._source = source
         self._guessed: TableWriter | None = None
         self._habits = Habits()
-        self._block_bytes = FIRST_BLOCK_BYTES
+        self._sizes = BlockSizes()
 
     def sample(self) -> Sample:
         content = bytearray()
@@ -69,8 +69,8 @@ class ArrowConversionSession(ConversionSession):
 
     def profile(self, plan: ReadPlan, guess: Guess) -> Profile:
         self.close()
-        self._block_bytes = self._fitting_block_bytes(plan)
-        found = blocks(self._source, plan, self._block_bytes)
+        self._sizes = fitting_sizes(next(self._source.text(plan.dialect.encoding, _HEAD_BYTES), b""))
+        found = blocks(self._source, plan, self._sizes)
         first_block = next(found, None)
         if first_block is None:
             return combined([], plan)
@@ -109,7 +109,7 @@ class ArrowConversionSession(ConversionSession):
         try:
             wanted = [column.source for column in plan.columns]
             passing = _Pass(read, wanted, (), writer)
-            for _ in run_pass(blocks(self._source, read, self._block_bytes), passing.work, passing.places):
+            for _ in run_pass(blocks(self._source, read, self._sizes), passing.work, passing.places):
                 if not passing.is_writing:
                     raise BackendUnavailable("the file changed while it was converted")
         except BaseException:
@@ -122,12 +122,6 @@ class ArrowConversionSession(ConversionSession):
         if self._guessed is not None:
             self._guessed.abandon()
             self._guessed = None
-
-    def _fitting_block_bytes(self, plan: ReadPlan) -> int:
-        """Blocks of about as many rows as a row group has, so that one becomes the other."""
-        head = next(self._source.text(plan.dialect.encoding, FIRST_BLOCK_BYTES // 4), b"")
-        rows = max(1, head.count(b"\n"), head.count(b"\r"))
-        return min(MAX_BLOCK_BYTES, max(FIRST_BLOCK_BYTES, len(head) * ROWS_A_BLOCK // rows))
 
     def _profile_all(self, first: "_FirstBlock", rest: Iterator[Block], plan: ReadPlan) -> Profile:
         undecided = [name for name in plan.columns if not first.profile.facts[name].is_settled]

@@ -62,7 +62,7 @@ def run_pass(
     try:
         for block in found:
             waiting.append(pools[block.number % series].submit(_guarded, work, block, places))
-            if len(waiting) > series:
+            if len(waiting) > 2 * series:
                 yield waiting.pop(0).result()
         while waiting:
             yield waiting.pop(0).result()

@@ -88,21 +88,20 @@ def parse_iso(texts: pa.StringArray) -> Moments | None:
     """The common case in one pass: strict ISO cells that are all real. None leaves it to the exact way."""
     if not len(texts) or pc.min(pc.binary_length(texts)).as_py() < 10:
         return None
-    if pc.any(pc.starts_with(texts, "000")).as_py():
-        return None  # the year 0 is on no calendar of ours, but on this parser's
     target = _iso_target(texts[0].as_py())
     try:
         parsed = pc.cast(texts, target)
     except pa.ArrowInvalid:
         return None
     if target == pa.date32():
-        return Moments(parsed.view(pa.int32()).to_numpy().astype(np.int64) * _MICROS_A_DAY, _all(len(texts)))
-    if pc.min(pc.binary_length(texts)).as_py() < len("2024-01-31 08:05"):
+        micros = parsed.view(pa.int32()).to_numpy().astype(np.int64) * _MICROS_A_DAY
+    elif pc.min(pc.binary_length(texts)).as_py() < len("2024-01-31 08:05"):
         return None
-    micros = parsed.view(pa.int64()).to_numpy()
-    if target.tz and (micros.min() < _FIRST_MICROS or micros.max() > _LAST_MICROS):
-        return None
-    return Moments(micros, _all(len(texts)))
+    else:
+        micros = parsed.view(pa.int64()).to_numpy()
+    # The year 0 is on no calendar of ours, but on this parser's; and an offset can lead out of ours.
+    is_within = micros.min() >= _FIRST_MICROS and micros.max() <= _LAST_MICROS
+    return Moments(micros, _all(len(texts))) if is_within else None
 
 
 def _iso_target(first: str) -> pa.DataType:

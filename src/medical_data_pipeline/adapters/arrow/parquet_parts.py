@@ -32,7 +32,7 @@ def storage_errors() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Encodings:
-    """Columns written with a dictionary, whole numbers that grow, and those whose least and greatest count."""
+    """Columns with a dictionary, whole numbers that grow, and columns whose least and greatest are told."""
 
     dictionaries: Sequence[str]
     deltas: Sequence[str]
@@ -40,7 +40,7 @@ class Encodings:
 
 
 class PartWriter:
-    """One series of Parquet files, `<prefix>-00000.parquet` and on; the next begins when one is large enough."""
+    """Parquet files `<prefix>-00000.parquet` and on; the next begins when one is large enough."""
 
     def __init__(
         self,
@@ -102,6 +102,7 @@ class PartWriter:
             writer = self._writer or self._open()
             writer.write_table(table, row_group_size=table.num_rows)
             self._rows += table.num_rows
+            _begin_to_store(self._path)
             if self._path.stat().st_size > _MAX_PART_BYTES:
                 self._close()
 
@@ -143,6 +144,17 @@ def publish(directory: Path, prefix: str, files: Sequence[WrittenFile]) -> None:
             if old.name not in names:
                 old.unlink()
         sync(directory)
+
+
+def _begin_to_store(path: Path) -> None:
+    """Let the disk take what is written so far, so that making it durable at the end waits for little."""
+    if not hasattr(os, "posix_fadvise"):
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+    finally:
+        os.close(descriptor)
 
 
 def sync(path: Path) -> None:

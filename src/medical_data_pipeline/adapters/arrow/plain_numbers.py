@@ -19,7 +19,7 @@ Codes = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class CodedForms:
-    """The forms that occur, and for each cell the number of its form; `tokens`: which forms are which token."""
+    """The forms that occur, and for each cell the number of its form; `tokens` names those that are one."""
 
     forms: tuple[Form, ...]
     codes: Codes

@@ -99,8 +99,7 @@ class _RowTexts:
 
 
 def line_ends(data: bytes) -> int:
-    octets = np.frombuffer(data, np.uint8)
-    count = int(np.count_nonzero(octets == ord("\n")))
+    count = int(np.count_nonzero(np.frombuffer(data, np.uint8) == ord("\n")))
     if b"\r" in data:
         count += data.count(b"\r") - data.count(b"\r\n")
     return count

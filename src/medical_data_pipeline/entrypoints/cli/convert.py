@@ -2,24 +2,18 @@
 
 import hashlib
 import json
-import shutil
 import sys
-import tempfile
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from datetime import UTC, datetime
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 
 import click
 
-from medical_data_pipeline.adapters.arrow.conversion_engine import ArrowConversionEngine
-from medical_data_pipeline.adapters.local.yaml_datasets import load_datasets
-from medical_data_pipeline.conversion.names import table_name
-from medical_data_pipeline.conversion.service import Conversion, ConversionRequest, ConversionService
-from medical_data_pipeline.errors import InvalidRequest, PipelineError
-from medical_data_pipeline.model.dataset import Dataset
-from medical_data_pipeline.model.objects import ObjectRef, load_id
-from medical_data_pipeline.model.receipt_json import receipt_document, receipt_to_json
+from medical_data_pipeline.entrypoints.loading import loading
+from medical_data_pipeline.errors import PipelineError
+from medical_data_pipeline.model.receipt_json import receipt_document
 
 _CHUNK = 1 << 20
 EXAMPLES = """
@@ -57,7 +51,12 @@ def command(  # noqa: PLR0913 - one parameter an option
         return
     if src is None or out_dir is None:
         raise click.UsageError("SRC and OUT_DIR are needed, or --serve")
-    conversion = convert_file(src, out_dir, _dataset(src, table, config), lineage)
+    with _hashing(src) as sha256:
+        with loading():
+            # This takes as long as hashing a large file, and both can go on at once.
+            from medical_data_pipeline.entrypoints import file_conversion  # noqa: PLC0415
+        dataset = file_conversion.dataset_of(src, table, config)
+        conversion = file_conversion.convert_file(src, out_dir, dataset, sha256, lineage)
     if as_json:
         click.echo(json.dumps(receipt_document(conversion.receipt)))
         return
@@ -65,69 +64,23 @@ def command(  # noqa: PLR0913 - one parameter an option
     click.echo(f"{rows.read} rows read, {rows.loaded} loaded, {rows.quarantined} set aside")
 
 
-def convert_file(src: Path, out_dir: Path, dataset: Dataset, has_lineage: bool = False) -> Conversion:
-    """Convert into a hidden folder, then put the files in place: a refused file leaves nothing.
-
-    Raises:
-        FileRefused: the file cannot be loaded as a whole.
-        InvalidRequest: there is no such file.
-    """
-    out_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".convert-", dir=out_dir) as hidden:
-        request = ConversionRequest(
-            source_key=src.name,
-            source_sha256="",
-            load_id="",
-            dataset=dataset,
-            table=None,
-            directory=Path(hidden),
-            loaded_at=datetime.now(UTC),
-            has_lineage_columns=has_lineage,
-        )
+@contextmanager
+def _hashing(src: Path) -> Iterator[Callable[[], str]]:
+    """What tells the file's SHA-256, which is worked out beside whatever is done meanwhile."""
+    is_over = Event()
+    with ThreadPoolExecutor(1) as pool:
         try:
-            # Hashing takes as long as a good part of converting, and both can go on at once; only lineage
-            # has to know the hash first.
-            with src.open("rb") as content, ThreadPoolExecutor(1) as pool:
-                digest = pool.submit(_sha256, src)
-                if has_lineage:
-                    request = _identified(request, digest.result())
-                conversion = ConversionService(ArrowConversionEngine()).convert(content, request)
-                request = _identified(request, digest.result())
-        except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
-            raise InvalidRequest(f"the file cannot be read: {error.strerror}") from None
-        receipt = replace(conversion.receipt, sha256=request.source_sha256, load_id=request.load_id)
-        conversion = replace(conversion, receipt=receipt)
-        (Path(hidden) / "receipt.json").write_bytes(receipt_to_json(conversion.receipt))
-        _put_in_place(Path(hidden), out_dir)
-    return conversion
+            yield pool.submit(_sha256, src, is_over).result
+        finally:
+            is_over.set()
 
 
-def _identified(request: ConversionRequest, digest: str) -> ConversionRequest:
-    identity = load_id(ObjectRef("file", request.source_key), digest)
-    return replace(request, source_sha256=digest, load_id=identity)
-
-
-def _sha256(src: Path) -> str:
+def _sha256(src: Path, is_over: Event) -> str:
     digest = hashlib.sha256()
     with src.open("rb") as content:
-        while chunk := content.read(_CHUNK):
+        while (chunk := content.read(_CHUNK)) and not is_over.is_set():
             digest.update(chunk)
     return digest.hexdigest()
-
-
-def _put_in_place(hidden: Path, out_dir: Path) -> None:
-    """What an earlier run left of the same kind goes first."""
-    for old in out_dir.glob("part-*.parquet"):
-        old.unlink()
-    shutil.rmtree(out_dir / "_quarantine", ignore_errors=True)
-    for made in sorted(hidden.iterdir()):
-        made.replace(out_dir / made.name)
-
-
-def _dataset(src: Path, table: str, config: Path | None) -> Dataset:
-    name = table_name(table or src.name.split(".")[0])
-    declared = load_datasets(config).get(name) if config else None
-    return declared or Dataset(table=name)
 
 
 def _serve() -> None:
@@ -138,17 +91,20 @@ def _serve() -> None:
 
 
 def _answer(line: str) -> dict[str, object]:
+    from medical_data_pipeline.entrypoints import file_conversion  # noqa: PLC0415 - loaded once, see above
+
     try:
         request = json.loads(line)
         src, out_dir = Path(request["csv"]), Path(request["outdir"])
         config = Path(request["config"]) if request.get("config") else None
-        dataset = _dataset(src, request.get("table", ""), config)
+        dataset = file_conversion.dataset_of(src, request.get("table", ""), config)
     except (ValueError, KeyError, TypeError, AttributeError):
         return {"ok": False, "error": 'a request is {"csv": …, "outdir": …}'}
     except PipelineError as error:
         return {"ok": False, "error": str(error)}
     try:
-        rows = convert_file(src, out_dir, dataset).receipt.rows
+        with _hashing(src) as sha256:
+            rows = file_conversion.convert_file(src, out_dir, dataset, sha256).receipt.rows
     except PipelineError as error:
         return {"ok": False, "error": f"{getattr(error, 'reason', error.code)}: {error}"}
     except Exception as error:

@@ -5,6 +5,7 @@ from importlib import import_module
 
 import click
 
+from medical_data_pipeline.entrypoints.loading import loading
 from medical_data_pipeline.errors import FileRefused, PipelineError
 
 # Command → the module that defines it as `command`.
@@ -35,7 +36,8 @@ class _LazyCommands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = import_module(f"medical_data_pipeline.entrypoints.cli.{COMMANDS[cmd_name]}")
+        with loading():
+            module = import_module(f"medical_data_pipeline.entrypoints.cli.{COMMANDS[cmd_name]}")
         command: click.Command = module.command
         return command
 
