@@ -3,6 +3,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PEERS := .venv-peers
 LOCKS := requirements/build.txt requirements/runtime.txt
 
 .PHONY: help demo serve test check bench conformance faults lock clean
@@ -24,8 +25,10 @@ $(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
 
-$(VENV)/.bench: $(VENV)/.runtime requirements/bench.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+# The peers have an environment of their own: pyarrow loads pandas wherever it finds one.
+$(PEERS)/.installed: requirements/bench.txt
+	@$(PYTHON) -m venv $(PEERS)
+	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
 	@touch $@
 
 demo: $(VENV)/.runtime ## Run the whole pipeline on a made-up hospital and print what a clinician would ask
@@ -43,8 +46,8 @@ check: $(VENV)/.dev ## Run the linters, the type checker and the import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.bench ## Compare conversion, intake and query with the peers, side by side
-	@$(BIN)/python benchmarks/run.py
+bench: $(VENV)/.runtime $(PEERS)/.installed ## Compare conversion, intake and query with the peers, side by side
+	@$(BIN)/python benchmarks/run.py --peers $(PEERS)/bin/python
 
 conformance: $(VENV)/.dev ## Count which Athena SQL is answered right, refused, or silently wrong
 	@$(BIN)/python -m tests.conformance.run
@@ -59,6 +62,6 @@ lock: $(VENV)/.runtime ## Lock the dependencies anew, with hashes and without ad
 	done
 
 clean: ## Remove the environment and everything that was made
-	rm -rf $(VENV) $(LINT) $(EMULATOR) .demo .bench build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) $(LINT) $(EMULATOR) .demo .bench build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 include deploy.mk

@@ -1,16 +1,7 @@
-"""One conversion by one tool, run as a process of its own: `conversion_peers.py TOOL CSV OUT`."""
+"""One conversion by one peer, run as a process of its own: `conversion_peers.py TOOL CSV OUT`."""
 
 import sys
 from pathlib import Path
-
-
-def _ours(source: Path, target: Path) -> None:
-    # pandas is here for its own turn only. Whoever installs the pipeline has none, and pyarrow would load it.
-    sys.modules["pandas"] = None  # type: ignore[assignment]
-    from medical_data_pipeline.entrypoints.cli.main import main
-
-    sys.argv = ["mdp", "convert", str(source), str(target)]
-    main()
 
 
 def _duckdb(source: Path, target: Path) -> None:
@@ -46,7 +37,7 @@ def _pandas(source: Path, target: Path) -> None:
     pandas.read_csv(source).to_parquet(target / "part.parquet", compression="zstd")
 
 
-TOOLS = {"ours": _ours, "duckdb": _duckdb, "polars": _polars, "pyarrow": _pyarrow, "pandas": _pandas}
+PEERS = {"duckdb": _duckdb, "polars": _polars, "pyarrow": _pyarrow, "pandas": _pandas}
 
 if __name__ == "__main__":
-    TOOLS[sys.argv[1]](Path(sys.argv[2]), Path(sys.argv[3]))
+    PEERS[sys.argv[1]](Path(sys.argv[2]), Path(sys.argv[3]))

@@ -1,6 +1,5 @@
 """What columns are recognised as, over tables of headers and values as hospitals write them."""
 
-
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st

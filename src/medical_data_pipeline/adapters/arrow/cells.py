@@ -68,9 +68,9 @@ def typed_cells(column: pa.StringArray, plan: ColumnPlan) -> TypedCells:
 def _without_tokens(column: pa.StringArray, plan: ColumnPlan) -> pa.StringArray:
     """Null tokens, and in typed columns quoted empty cells, become null."""
     tokens = list(plan.null_tokens)
-    if plan.type.kind is not Kind.TEXT and pc.min(pc.binary_length(column)).as_py() == 0:
-        tokens.append("")
+    if plan.type.kind is not Kind.TEXT:
         column = pc.utf8_trim(column, characters=_BLANKS) if plan.format.is_padded else column
+        tokens += [""] if pc.min(pc.binary_length(column)).as_py() == 0 else []
     if not tokens:
         return column
     is_null = pc.is_in(column, value_set=pa.array(tokens, pa.string()))
