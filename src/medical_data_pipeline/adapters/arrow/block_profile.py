@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import expm1
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,7 @@ import pyarrow.compute as pc
 
 from medical_data_pipeline.adapters.arrow.block_parser import ParsedBlock
 from medical_data_pipeline.adapters.arrow.column_facts import column_facts
+from medical_data_pipeline.adapters.arrow.parquet_parts import ROWS_A_GROUP
 from medical_data_pipeline.model.conversion import Profile, ReadPlan
 from medical_data_pipeline.model.facts import ColumnFacts, merged
 
@@ -17,6 +19,8 @@ _SAMPLE_CELLS = 500
 _SAMPLE_ROWS = 20_000
 # A dictionary pays when a value comes again at least this often.
 _REPEATS = 4
+_NEARLY_ALL = 0.99
+_HALVINGS = 60
 _PEEK_ROWS = 1000
 _MIN_ROWS_FOR_DICTIONARY = 1000
 
@@ -94,9 +98,25 @@ def habits_of(parsed: ParsedBlock, columns: Sequence[str]) -> Habits:
 
 
 def _repeats(cells: pa.StringArray) -> bool:
-    if len(cells) < _MIN_ROWS_FOR_DICTIONARY:
+    rows = len(cells)
+    if rows < _MIN_ROWS_FOR_DICTIONARY:
         return False
-    return bool(pc.count_distinct(cells).as_py() * _REPEATS <= len(cells))
+    distinct = pc.count_distinct(cells).as_py()
+    return bool(distinct * _REPEATS <= rows or _expected_distinct(distinct, rows) * _REPEATS <= ROWS_A_GROUP)
+
+
+def _expected_distinct(distinct: int, rows: int) -> float:
+    """How many values a group of rows will have, if all are drawn from one pool as the first rows were.
+
+    From a pool of n values, r rows draw about n (1 - exp(-r/n)) different ones.
+    """
+    if distinct >= rows * _NEARLY_ALL:
+        return float(ROWS_A_GROUP)
+    low, high = float(distinct), float(rows) * rows
+    for _ in range(_HALVINGS):
+        pool = (low + high) / 2
+        low, high = (pool, high) if pool * -expm1(-rows / pool) < distinct else (low, pool)
+    return high * -expm1(-ROWS_A_GROUP / high)
 
 
 def _is_ordered(cells: pa.StringArray) -> bool:

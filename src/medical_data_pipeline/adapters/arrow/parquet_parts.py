@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from medical_data_pipeline.errors import BackendUnavailable, StorageFull
 from medical_data_pipeline.model.conversion import WrittenFile
 
-_ROWS_A_GROUP = 60_000
+ROWS_A_GROUP = 120_000
 _BYTES_A_GROUP = 48 << 20
 _MAX_PART_BYTES = 400 << 20
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -68,7 +68,7 @@ class PartWriter:
         self._pending.append(table)
         self._pending_rows += table.num_rows
         self._pending_bytes += table.nbytes
-        if self._pending_rows >= _ROWS_A_GROUP or self._pending_bytes >= _BYTES_A_GROUP:
+        if self._pending_rows >= ROWS_A_GROUP or self._pending_bytes >= _BYTES_A_GROUP:
             self._flush()
 
     def finish(self, keep_empty: bool) -> list[WrittenFile]:
