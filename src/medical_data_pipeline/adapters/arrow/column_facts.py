@@ -35,13 +35,16 @@ class _Cells:
 
 def column_facts(column: pa.StringArray, rows: npt.NDArray[np.int64]) -> ColumnFacts:
     """The facts of a column of text; `rows` are its row numbers."""
-    lengths = np.asarray(pc.binary_length(column).fill_null(0))
-    filled = np.flatnonzero(lengths)
     nulls = column.null_count
-    base = ColumnFacts(nulls=nulls, empties=len(column) - nulls - len(filled))
-    if not len(filled):
+    cells = _Cells(column, rows)
+    if not nulls and pc.min(pc.binary_length(column)).as_py():
+        base = ColumnFacts()
+    else:
+        filled = np.flatnonzero(np.asarray(pc.binary_length(column).fill_null(0)))
+        base = ColumnFacts(nulls=nulls, empties=len(column) - nulls - len(filled))
+        cells = _chosen(cells, filled)
+    if not len(cells.texts):
         return base
-    cells = _Cells(column, rows) if len(filled) == len(column) else _chosen(_Cells(column, rows), filled)
     text_row = _early_text(cells)
     if text_row is not None:
         return replace(base, forms={TEXT_FORM: len(cells.texts)}, first_rows={TEXT_FORM: text_row})

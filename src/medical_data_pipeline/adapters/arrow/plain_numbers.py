@@ -14,7 +14,12 @@ _NUMERALS = b"0123456789.-"
 _ZERO, _MINUS, _POINT = 48, 45, 46
 _WIDEST = 64
 
+# How a form is written as one number: digits, scale + 1 (0 without a point), zeros at the end and the start.
+_INTEGER_KEY = _WIDEST * 2 * 2
+
 Codes = npt.NDArray[np.int64]
+Octets = npt.NDArray[np.uint8]
+Positions = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -33,36 +38,52 @@ def plain_numbers(texts: pa.StringArray) -> CodedForms | None:
     Cells must be filled. Equal to classifying the shape of each cell, where it answers.
     """
     octets, offsets = octets_of(texts)
-    end = int(offsets[-1])
-    starts, ends = offsets[:-1].astype(np.int64), offsets[1:].astype(np.int64)
-    if int((ends - starts).max()) >= _WIDEST or octets[:end].tobytes().translate(None, _NUMERALS):
+    starts, ends = offsets[:-1], offsets[1:]
+    written = octets[: int(offsets[-1])]
+    if int((ends - starts).max()) >= _WIDEST or written.tobytes().translate(None, _NUMERALS):
         return None
-    is_negative = octets[starts] == _MINUS
-    first = starts + is_negative
-    if int(np.count_nonzero(octets[:end] == _MINUS)) != int(np.count_nonzero(is_negative)):
+    signs = _signs(octets, written, starts)
+    point = _points(written, starts, ends)
+    if signs is None or point is None:
         return None
-    point = _points(octets[:end], starts, ends)
-    if point is None:
-        return None
+    first = starts + signs
     digits = point - first
+    has_leading_zero = octets[first] == _ZERO
+    if (signs & has_leading_zero).any():
+        return None  # perhaps a negative zero
+    if point is ends:
+        keys = digits * _INTEGER_KEY + (has_leading_zero & (digits > 1))
+        return _numbered(keys) if digits.all() else None
     scale = ends - point - 1
-    leads = octets[first] == _ZERO
-    # No digit at all, a point at the end, or perhaps a negative zero.
-    if (digits + scale < 0).any() or (scale == 0).any() or (is_negative & leads).any():
+    # No digit at all, or a point at the end.
+    if (digits + scale < 0).any() or not scale.all():
         return None
-    trails = (octets[ends - 1] == _ZERO) & (scale > 0)
-    keys = ((digits * _WIDEST + scale + 1) * 2 + trails) * 2 + (leads & (digits > 1))
-    return _numbered(keys)
+    has_trailing_zero = (octets[ends - 1] == _ZERO) & (scale > 0)
+    return _numbered(
+        ((digits * _WIDEST + scale + 1) * 2 + has_trailing_zero) * 2 + (has_leading_zero & (digits > 1))
+    )
 
 
-def _points(octets: npt.NDArray[np.uint8], starts: Codes, ends: Codes) -> Codes | None:
-    """Where the point of each cell is, or its end where it has none; None when a cell has two."""
+def _signs(octets: Octets, written: Octets, starts: Positions) -> npt.NDArray[np.bool_] | np.bool_ | None:
+    """Which cells begin with a minus; None when there is one elsewhere."""
+    count = int(np.count_nonzero(written == _MINUS))
+    if not count:
+        return np.False_
+    is_negative: npt.NDArray[np.bool_] = octets[starts] == _MINUS
+    return is_negative if int(np.count_nonzero(is_negative)) == count else None
+
+
+def _points(octets: Octets, starts: Positions, ends: Positions) -> Positions | None:
+    """Where the point of each cell is, or its end where it has none; None when a cell has two.
+
+    `ends` itself where no cell has any.
+    """
     found = np.flatnonzero(octets == _POINT)
     if not len(found):
         return ends
     if len(found) == len(starts):
         is_one_each = bool(((found >= starts) & (found < ends)).all())
-        return found if is_one_each else None
+        return found.astype(np.int32) if is_one_each else None
     owners = np.searchsorted(starts, found, side="right") - 1
     if len(owners) > 1 and not (np.diff(owners) > 0).all():
         return None
@@ -71,7 +92,7 @@ def _points(octets: npt.NDArray[np.uint8], starts: Codes, ends: Codes) -> Codes 
     return points
 
 
-def _numbered(keys: Codes) -> CodedForms:
+def _numbered(keys: Positions) -> CodedForms:
     counts = np.bincount(keys)
     present = np.flatnonzero(counts)
     numbers = np.zeros(len(counts), np.int64)
