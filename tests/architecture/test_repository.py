@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from medical_data_pipeline.entrypoints.cli.main import COMMANDS, cli
 from medical_data_pipeline.errors import REJECTION_STATUS, PipelineError
+from medical_data_pipeline.model.quarantine import RejectReason
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
@@ -100,3 +101,19 @@ def test_the_import_rules_hold() -> None:
     )
 
     assert done.returncode == 0, done.stdout[-2000:]
+
+
+def test_every_reason_that_a_user_can_meet_is_explained() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    refusals = {
+        reason
+        for file in SOURCES
+        for reason in re.findall(
+            r'(?:FileRefused\(\s*|LoadState\.REFUSED, |Compression\.\w+(?:, |: ))"([A-Z0-9_]+)"',
+            file.read_text(encoding="utf-8"),
+        )
+    }
+    known = {*refusals, *(reason.value for reason in RejectReason), "SCHEMA_CONFLICT", "ZIP_MEMBERS"}
+
+    assert len(known) > 20
+    assert sorted(reason for reason in known if f"`{reason}`" not in page) == []
