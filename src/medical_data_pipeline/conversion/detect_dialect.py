@@ -1,4 +1,4 @@
-"""Delimiter, quote, escape, preamble and header, found from the first part of a file's text."""
+"""Delimiter, quote and escape, found from the first part of a file's text."""
 
 import re
 from collections import Counter
@@ -9,157 +9,161 @@ from medical_data_pipeline.conversion.tokenizer import Record, tokenize
 from medical_data_pipeline.model.dataset import Dataset
 from medical_data_pipeline.model.dialect import Dialect
 
+MAX_PREAMBLE = 40
 _DELIMITERS = (",", ";", "\t", "|", "\x1f", "^", "~", "\x01")
 _NO_DELIMITER = "\x1f"
-_MAX_RECORDS = 1000
-_MAX_PREAMBLE = 40
+_MAX_RECORDS = 400
+_WELL_CUT = 0.5
+# What follows a long preamble has to be cut better than a whole file has to.
+_BODY_WELL_CUT = 0.9
 _TYPED = re.compile(
     r"[-+]?[\d.,]*\d[\d.,]*(?:[eE][-+]?\d+)?%?"  # numbers
     r"|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ].*)?"  # dates
     r"|\d{1,2}:\d{2}(?::\d{2})?"
 )
-_YEAR = re.compile(r"(?:19|20)\d\d")
 
 
 @dataclass(frozen=True)
-class Layout:
-    """A dialect, the header as the file has it (empty without one) and the number of fields in a row."""
+class Reading:
+    """A text cut into records by a dialect, blank ones left out.
+
+    `quality` tells how well it is cut: the share of rows with the usual number of fields (`width`) less that
+    of rows whose quotes stand in no order; 0 when this is no table of several columns. `start` is the index
+    of the header where it was found behind a long preamble, or 0.
+    """
 
     dialect: Dialect
-    header: tuple[str, ...]
+    records: tuple[Record, ...]
     width: int
+    quality: float
+    start: int = 0
+
+    @property
+    def rank(self) -> tuple[float, bool, int]:
+        return (self.quality, not _cuts_numbers(self), self.width)
 
 
-def detect_layout(text: str, declared: Dataset, encoding: str, known: frozenset[str] = frozenset()) -> Layout:
-    """How to read `text`, the start of a file. `known` are the headers the dataset's table has already."""
-    dialect = _detect_marks(text, declared, encoding)
-    records = [record for record in tokenize(text, dialect, _MAX_RECORDS) if not record.is_blank]
-    if not records:
-        return Layout(dialect, (), 0)
-    width = _usual_width(records)
-    first = (
-        _first_row(records, width) if declared.skip_lines is None else _at_line(records, declared.skip_lines)
-    )
-    rows = records[first + 1 :]
-    has_header = declared.has_header
-    if has_header is None:
-        has_header = _is_header(records[first], rows, known)
-    skip_lines = declared.skip_lines if declared.skip_lines is not None else _lines_before(records, first)
-    header = records[first].texts if has_header else ()
-    layout = replace(dialect, has_header=has_header, skip_lines=skip_lines)
-    return Layout(layout, header, len(header) or width)
-
-
-def _lines_before(records: Sequence[Record], first: int) -> int:
-    return records[first].line if first else 0
-
-
-def _at_line(records: Sequence[Record], line: int) -> int:
-    return next((index for index, record in enumerate(records) if record.line >= line), len(records) - 1)
-
-
-def _detect_marks(text: str, declared: Dataset, encoding: str) -> Dialect:
-    quotes = (
-        (declared.quote,)
-        if declared.quote is not None
-        else ('"', "'")
-        if _has_single_quoted(text)
-        else ('"',)
-    )
-    escapes = (declared.escape,) if declared.escape is not None else ("", "\\") if '\\"' in text else ("",)
-    present = [mark for mark in _DELIMITERS if mark in text] or [_NO_DELIMITER]
-    delimiters = (declared.delimiter,) if declared.delimiter is not None else tuple(present)
-    candidates = [
-        Dialect(delimiter, quote, escape, encoding)
+def read_as_detected(text: str, declared: Dataset, encoding: str) -> Reading:
+    """`text`, the start of a file, in the dialect that explains it best."""
+    quotes = (declared.quote,) if declared.quote is not None else _quotes(text)
+    escapes = (declared.escape,) if declared.escape is not None else _escapes(text)
+    present = tuple(mark for mark in _DELIMITERS if mark in text) or (_NO_DELIMITER,)
+    delimiters = (declared.delimiter,) if declared.delimiter is not None else present
+    readings = [
+        _reading(text, Dialect(delimiter, quote, escape, encoding))
         for delimiter in delimiters
         for quote in quotes
         for escape in escapes
-        if quote != delimiter
+        if delimiter not in (quote, escape)
     ]
-    if len(candidates) == 1:
-        return candidates[0]
-    best = max(candidates, key=lambda dialect: _score(text, dialect))
-    if declared.delimiter is None and _score(text, best)[0] <= 0:
+    best = max(readings, key=lambda reading: reading.rank)
+    if declared.quote is None:
+        best = _without_needless_quotes(text, best)
+    if declared.delimiter is None and best.quality <= 0:
         # One column: nothing in it may be taken for a delimiter.
-        return replace(best, delimiter=_NO_DELIMITER)
+        return _reading(text, replace(best.dialect, delimiter=_NO_DELIMITER))
     return best
 
 
-def _has_single_quoted(text: str) -> bool:
-    """Whether 'fields' are quoted with apostrophes, and around something that needs it."""
-    return len(re.findall(r"(?:^|[,;\t|])'[^'\n]*[,;\t|][^'\n]*'(?=[,;\t|\r\n]|\Z)", text, re.MULTILINE)) >= 2
+def _quotes(text: str) -> tuple[str, ...]:
+    """Apostrophes quote only where they stand around something that needs it."""
+    needed = re.findall(r"(?:^|[,;\t|])'[^'\n]*[,;\t|][^'\n]*'(?=[,;\t|\r\n]|\Z)", text, re.MULTILINE)
+    return ('"', "'") if len(needed) >= 2 else ('"',)
 
 
-def _score(text: str, dialect: Dialect) -> tuple[float, float, int]:
-    """How well a dialect explains the text: how evenly it cuts rows, clean quotes, then the width."""
-    records = tokenize(text, dialect, 400)
-    whole = records if text.endswith(("\n", "\r")) else records[:-1] or records
-    complete = [record for record in whole if not record.is_blank]
-    if not complete:
-        return (0.0, 0.0, 0)
-    width = _usual_width(complete)
-    if width < 2:
-        return (0.0, 0.0, 1)
-    even = sum(len(record.fields) == width for record in complete) / len(complete)
-    header_fits = any(len(record.fields) == width for record in complete[:_MAX_PREAMBLE])
-    if even < 0.5 or not header_fits:
-        return (0.0, 0.0, 1)
-    sloppy = sum(_sloppy_quotes(record) for record in complete) / len(complete)
-    # A delimiter that only ever cuts numbers in two is a decimal comma.
-    return (round(even - sloppy, 3), -_looks_like_decimals(complete, dialect), width)
+def _escapes(text: str) -> tuple[str, ...]:
+    return ("", "\\") if re.search(r'\\["\',;\t|^~]', text) else ("",)
 
 
-def _sloppy_quotes(record: Record) -> int:
-    return int(record.is_open or any(field.has_tail for field in record.fields))
+def _reading(text: str, dialect: Dialect) -> Reading:
+    records = tokenize(text, dialect, _MAX_RECORDS)
+    if len(records) < _MAX_RECORDS and not text.endswith(("\n", "\r")):
+        records = records[:-1] or records  # the last one may be cut off
+    filled = tuple(record for record in records if not record.is_blank)
+    width, even, start = _usual_width(filled)
+    is_table = width > 1 and even >= _WELL_CUT and has_credible_start(filled, width)
+    sloppy = sum(_is_sloppy(record) for record in filled) / len(filled) if filled else 0.0
+    return Reading(dialect, filled, width, round(even - sloppy, 3) if is_table else 0.0, start)
 
 
-def _looks_like_decimals(records: Sequence[Record], dialect: Dialect) -> float:
-    if dialect.delimiter != ",":
-        return 0.0
-    return float(all(re.search(r"\d,\d", ",".join(record.texts)) for record in records[1:]))
+def _usual_width(records: Sequence[Record]) -> tuple[int, float, int]:
+    """The number of fields most rows have, how many do, and from where on if behind a long preamble."""
+    width, even = _most_common_width(records)
+    if width > 1 and even >= _WELL_CUT:
+        return _without_trailing_delimiter(records, width), even, 0
+    for start in range(1, min(len(records) - 1, MAX_PREAMBLE + 1)):
+        body = records[start:]
+        width, even = _most_common_width(body)
+        if width > 1 and even >= _BODY_WELL_CUT and is_header_of(body[0], body[1:], width):
+            return width, _WELL_CUT, start
+    return (*_most_common_width(records), 0)
 
 
-def _usual_width(records: Sequence[Record]) -> int:
+def _most_common_width(records: Sequence[Record]) -> tuple[int, float]:
+    if not records:
+        return 0, 0.0
     counts = Counter(len(record.fields) for record in records)
-    return max(counts, key=lambda width: (counts[width], width))
+    width = max(counts, key=lambda width: (counts[width], width))
+    return width, counts[width] / len(records)
 
 
-def _first_row(records: Sequence[Record], width: int) -> int:
-    """The index of the header, or of the first row of data: what stands before it is a preamble.
-
-    Only lines that cannot be rows are passed over: comments, titles too narrow for a header that follows,
-    and half-empty lines above a full one.
-    """
-    head = records[:_MAX_PREAMBLE]
-    start = next((index for index, record in enumerate(head) if not record.texts[0].startswith("#")), 0)
-    for index in range(start, len(head)):
-        if len(head[index].fields) == width and _filled(head[index]) * 2 >= width:
-            return index if index == start or _is_all_words(head[index]) else start
-    return start
+def _without_trailing_delimiter(records: Sequence[Record], width: int) -> int:
+    """Some programs end each row with a delimiter, but not the header."""
+    if len(records[0].fields) != width - 1 or width < 3:
+        return width
+    is_unused = all(record.fields[-1].is_null for record in records if len(record.fields) == width)
+    return width - 1 if is_unused else width
 
 
-def _filled(record: Record) -> int:
-    return sum(not field.is_null for field in record.fields)
+def has_credible_start(records: Sequence[Record], width: int) -> bool:
+    """Whether a table of two columns may begin after other lines, or this is one column of text."""
+    first = next((i for i, record in enumerate(records[:MAX_PREAMBLE]) if len(record.fields) >= width), None)
+    if first is None:
+        return False
+    narrow = [record for record in records[:first] if not record.texts[0].startswith("#")]
+    if not narrow or width > 2:
+        return True
+    return is_header_of(records[first], records[first + 1 :], width)
 
 
-def _is_all_words(record: Record) -> bool:
+def is_header_of(record: Record, rows: Sequence[Record], width: int) -> bool:
+    """Whether a record of words stands above rows in which some column holds numbers or dates only."""
+    if len(record.fields) != width or not has_words_only(record):
+        return False
+    return any(_is_typed([row.texts[i] for row in rows if len(row.fields) > i]) for i in range(width))
+
+
+def has_words_only(record: Record) -> bool:
     texts = [text.strip() for text in record.texts if text.strip()]
-    return len(set(texts)) == len(texts) and not any(_TYPED.fullmatch(text) for text in texts)
+    return bool(texts) and len(set(texts)) == len(texts) and not any(map(is_typed, texts))
 
 
-def _is_header(first: Record, rows: Sequence[Record], known: frozenset[str]) -> bool:
-    texts = [text.strip() for text in first.texts]
-    if known and sum(text in known for text in texts) * 2 > len(texts):
-        return True
-    if not rows or not any(texts):
-        return True
-    typed = [index for index, text in enumerate(texts) if _TYPED.fullmatch(text)]
-    if not typed:
-        return True
-    columns = [[row.fields[i].text for row in rows[:100] if i < len(row.fields)] for i in range(len(texts))]
-    # A number that heads a column is a name only if it is a year, and nothing below it is one.
-    return all(_YEAR.fullmatch(texts[i]) and not _has_years(columns[i]) for i in typed)
+def is_typed(text: str) -> bool:
+    """Whether a cell is a number, a date or a time."""
+    return _TYPED.fullmatch(text) is not None
 
 
-def _has_years(cells: Sequence[str]) -> bool:
-    return any(_YEAR.fullmatch(cell.strip()) for cell in cells)
+def _is_typed(cells: Sequence[str]) -> bool:
+    filled = [cell.strip() for cell in cells if cell.strip()]
+    return bool(filled) and all(map(is_typed, filled))
+
+
+def _is_sloppy(record: Record) -> bool:
+    return record.is_open or any(field.has_tail for field in record.fields)
+
+
+def _cuts_numbers(reading: Reading) -> bool:
+    """Whether the delimiter only ever cuts numbers in two, and is rather a decimal comma."""
+    if reading.dialect.delimiter != "," or not reading.quality:
+        return False
+    return all(re.search(r"\d,\d", ",".join(record.texts)) for record in reading.records[1:])
+
+
+def _without_needless_quotes(text: str, best: Reading) -> Reading:
+    """Some databases write no quotes at all; those that begin a cell are then a part of its text."""
+    fields = [field for record in best.records for field in record.fields if field.is_quoted]
+    loose = sum(map(_is_sloppy, best.records))
+    if loose <= len(fields) - loose:
+        return best
+    unquoted = _reading(text, replace(best.dialect, quote=""))
+    return unquoted if unquoted.quality >= best.quality else best

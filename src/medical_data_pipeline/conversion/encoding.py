@@ -32,7 +32,7 @@ _FOREIGN_FILES = (
     (b"Rar!", "a RAR archive"),
 )
 # Tab, line feed, form feed, carriage return and the separators some systems delimit fields with.
-_TEXT_CONTROLS = frozenset(b"\t\n\x0b\x0c\r\x1a\x1b\x1c\x1d\x1e\x1f")
+_TEXT_CONTROLS = frozenset(b"\x01\t\n\x0b\x0c\r\x1a\x1b\x1c\x1d\x1e\x1f")
 # Legacy encodings of Western text differ in so few letters that statistics cannot tell them apart; what
 # Windows writes is the best guess by far.
 _WESTERN = frozenset(

@@ -123,9 +123,10 @@ class _Evidence:
 
 
 def _evidence(name: str, header: str, profile: Profile, dataset: Dataset, delimiter: str) -> _Evidence:
-    """Short rows decide only where they are the rule; a footer must not make a column text."""
+    """Short rows decide only where they are the rule, or all there is; a footer makes no column text."""
     facts, short = profile.facts[name], profile.short_facts.get(name, ColumnFacts())
-    if dataset.reject_limit.is_exceeded(profile.short_rows, profile.rows):
+    is_rule = not facts.cells or dataset.reject_limit.is_exceeded(profile.short_rows, profile.rows)
+    if is_rule:
         facts, short = merged((facts, short)), ColumnFacts()
     return _Evidence(name, header, facts, short, profile.samples.get(name, ()), delimiter)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import BinaryIO
 
-from medical_data_pipeline.conversion.detect_dialect import Layout, detect_layout
+from medical_data_pipeline.conversion.detect_layout import Layout, detect_layout
 from medical_data_pipeline.conversion.encoding import decodes, detect_encoding, detect_legacy, is_mostly_utf8
 from medical_data_pipeline.conversion.plan_columns import (
     ColumnsPlan,
@@ -214,6 +214,8 @@ def _said(layout: Layout) -> tuple[str, ...]:
     said = []
     if layout.dialect.skip_lines:
         said.append(f"{layout.dialect.skip_lines} lines before the header are not data")
+    if layout.dialect.has_ruler:
+        said.append("the line of dashes under the header is not data")
     if not layout.dialect.has_header:
         said.append("the file has no header: columns are numbered")
     return tuple(said)

@@ -11,7 +11,8 @@ from medical_data_pipeline.model.dialect import Dialect
 class Field:
     """One cell's text. An unquoted empty cell is null; a quoted empty one is the empty string.
 
-    `has_tail` when text follows the closing quote, which well-written files do not have.
+    `has_tail` when text follows the closing quote, which well-written files do not have: then the quotes are
+    a part of the text.
     """
 
     text: str
@@ -88,13 +89,19 @@ def _field_of(match: re.Match[str], dialect: Dialect) -> tuple[Field, bool]:
     if opening is None:
         return Field(_unescaped(plain, dialect), False), False
     text = inner.replace(dialect.quote * 2, dialect.quote)
-    return Field(_unescaped(text + rest, dialect), True, bool(rest)), not closing
+    if not rest.strip(" \t"):
+        return Field(_unescaped(text + rest, dialect), True), not closing
+    # Quotes at both ends are meant as quotes, whatever stands between; otherwise all of them are text.
+    raw = opening + inner + closing + rest
+    literal = raw[1:-1].replace(dialect.quote * 2, dialect.quote) if raw.endswith(dialect.quote) else raw
+    return Field(_unescaped(literal, dialect), True, has_tail=True), not closing
 
 
 def _unescaped(text: str, dialect: Dialect) -> str:
     if not dialect.escape or dialect.escape not in text:
         return text
-    return re.sub(re.escape(dialect.escape) + r"([\s\S])", r"\1", text)
+    marks = re.escape(dialect.quote + dialect.delimiter + dialect.escape)
+    return re.sub(rf"{re.escape(dialect.escape)}([{marks}\r\n])", r"\1", text)
 
 
 def _line_ends(text: str) -> int:

@@ -20,7 +20,7 @@ class Dialect:
     """How to read the text. `quote` and `escape` are one character, or "" for none.
 
     `encoding` is a Python codec name. `skip_lines` are the physical lines before the header (or before the
-    first row, when `has_header` is false).
+    first row, when `has_header` is false). `has_ruler`: a line of dashes stands under the header.
     """
 
     delimiter: str = ","
@@ -29,6 +29,7 @@ class Dialect:
     encoding: str = "utf-8"
     has_header: bool = True
     skip_lines: int = 0
+    has_ruler: bool = False
 
     def __post_init__(self) -> None:
         if len(self.delimiter.encode()) != 1 or self.delimiter in "\r\n":

@@ -1,11 +1,18 @@
 """Rows set aside: the columns of every `<table>__quarantine` table and the reasons a row can be there."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
 from medical_data_pipeline.model.table import BIGINT, LINEAGE, TEXT, Column
 
 QUARANTINE_SUFFIX = "__quarantine"
+
+
+# What database clients write under the rows: "(3 rows affected)", "3 rows selected.", "(3 rows)".
+_ROW_COUNT_LINE = re.compile(
+    r"\(?[\d,]+ rows?( affected| selected| returned| in set)?\.?( \([\d.]+ sec\))?\)?", re.I
+)
 
 
 class RejectReason(StrEnum):
@@ -15,6 +22,7 @@ class RejectReason(StrEnum):
     TOO_FEW_FIELDS = "too_few_fields"
     UNCLOSED_QUOTE = "unclosed_quote"
     INVALID_ENCODING = "invalid_encoding"
+    ROW_COUNT_LINE = "row_count_line"
     WRONG_TYPE = "wrong_type"
     DUPLICATE_KEY = "duplicate_key"
     NULL_KEY = "null_key"
@@ -44,6 +52,11 @@ QUARANTINE_COLUMNS = (
     Column("raw_text", TEXT),
     *LINEAGE,
 )
+
+
+def is_row_count_line(text: str) -> bool:
+    """Whether a line with a single field only says how many rows there were."""
+    return _ROW_COUNT_LINE.fullmatch(text.strip()) is not None
 
 
 def quarantine_table(table: str) -> str:

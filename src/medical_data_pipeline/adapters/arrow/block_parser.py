@@ -1,7 +1,7 @@
 """One block of records to columns of text, with the rows that have another width."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -9,9 +9,10 @@ import pyarrow.csv as pa_csv
 
 from medical_data_pipeline.adapters.arrow.blocks import Block
 from medical_data_pipeline.adapters.arrow.empty_cells import empties_as_nulls
+from medical_data_pipeline.adapters.arrow.literal_marks import kept_literal
 from medical_data_pipeline.adapters.arrow.record_cutter import record_ends
 from medical_data_pipeline.model.conversion import ReadPlan
-from medical_data_pipeline.model.quarantine import RejectReason
+from medical_data_pipeline.model.quarantine import RejectReason, is_row_count_line
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class ParsedBlock:
     rejected: tuple[OddRow, ...] = ()
     rows: np.ndarray | None = None
     is_short: np.ndarray | None = None
-    raw_short: Mapping[int, str] = field(default_factory=dict)
+    short_rows: frozenset[int] = frozenset()
 
     def column(self, name: str) -> pa.StringArray:
         cells = self.table.column(name)
@@ -57,7 +58,7 @@ def parse_block(block: Block, plan: ReadPlan, wanted: Sequence[str]) -> ParsedBl
     """The columns `wanted` from the block, as text: null where the cell is empty and not quoted."""
     data = without_header(block, plan)
     odd = _OddRows()
-    table = _read(data, plan, wanted, odd)
+    table = _read(kept_literal(block, data, plan.dialect), plan, wanted, odd)
     if not odd.rows:
         return ParsedBlock(table, table.num_rows)
     return _with_odd_rows(block, plan, table, odd.rows)
@@ -67,10 +68,12 @@ def without_header(block: Block, plan: ReadPlan) -> bytes:
     """The records of the block that are rows."""
     if block.number or not plan.dialect.has_header:
         return block.data
-    ends = record_ends(block.data, block.cut)
-    for end in ends.tolist():
+    start, lines = 0, 1 + plan.dialect.has_ruler
+    for end in record_ends(block.data, block.cut).tolist():
         # Blank lines may stand before the header; none of them is it.
-        if block.data[:end].strip(b"\r\n"):
+        lines -= bool(block.data[start:end].strip(b"\r\n"))
+        start = end
+        if not lines:
             return block.data[end:]
     return b""
 
@@ -119,16 +122,18 @@ def _with_odd_rows(
 ) -> ParsedBlock:
     marks = {aside.mark: aside for aside in block.set_aside}
     rejected: list[OddRow] = []
-    kept: list[tuple[int, str, str, bool]] = []
+    kept: list[tuple[int, str, bool]] = []
     for row, actual, expected, text in found:
         aside = marks.get(text)
         repaired = _repaired(text, actual, expected, plan)
         if aside is not None:
             rejected.append(OddRow(row, aside.raw.decode("utf-8", "backslashreplace"), aside.reason))
+        elif actual == 1 and is_row_count_line(text):
+            rejected.append(OddRow(row, text, RejectReason.ROW_COUNT_LINE))
         elif repaired is None:
             rejected.append(OddRow(row, text, RejectReason.TOO_MANY_FIELDS))
         else:
-            kept.append((row, repaired, text, actual < expected))
+            kept.append((row, repaired, actual < expected))
     rows_read = table.num_rows + len(found)
     regular = np.setdiff1d(np.arange(rows_read), np.array([row for row, *_ in found]), assume_unique=True)
     return _merged(ParsedBlock(table, rows_read, tuple(rejected), regular), kept, plan)
@@ -142,10 +147,10 @@ def _repaired(text: str, actual: int, expected: int, plan: ReadPlan) -> str | No
     return text[: -len(surplus)] if text.endswith(surplus) else None
 
 
-def _merged(parsed: ParsedBlock, kept: Sequence[tuple[int, str, str, bool]], plan: ReadPlan) -> ParsedBlock:
+def _merged(parsed: ParsedBlock, kept: Sequence[tuple[int, str, bool]], plan: ReadPlan) -> ParsedBlock:
     if parsed.rows is None or not kept:
         return parsed
-    texts = "\n".join(text for _, text, _, _ in kept).encode("utf-8")
+    texts = "\n".join(text for _, text, _ in kept).encode("utf-8")
     table = pa.concat_tables([parsed.table, _read(texts, plan, parsed.table.column_names, None)])
     rows = np.concatenate([parsed.rows, np.array([row for row, *_ in kept])])
     is_short = np.concatenate([np.zeros(len(parsed.rows), bool), [short for *_, short in kept]])
@@ -156,5 +161,5 @@ def _merged(parsed: ParsedBlock, kept: Sequence[tuple[int, str, str, bool]], pla
         parsed.rejected,
         rows[order],
         is_short[order],
-        {row: raw for row, _, raw, short in kept if short},
+        frozenset(row for row, _, short in kept if short),
     )

@@ -27,7 +27,7 @@ from medical_data_pipeline.adapters.arrow.blocks import (
 )
 from medical_data_pipeline.adapters.arrow.byte_source import ByteSource
 from medical_data_pipeline.adapters.arrow.file_pass import Place, Places, run_pass
-from medical_data_pipeline.adapters.arrow.rejected_rows import line_ends
+from medical_data_pipeline.adapters.arrow.rejected_rows import line_count
 from medical_data_pipeline.adapters.arrow.table_writer import TableWriter
 from medical_data_pipeline.errors import BackendUnavailable
 from medical_data_pipeline.model.conversion import Profile, ReadPlan, Sample, WritePlan, WriteReport
@@ -173,13 +173,13 @@ class _Pass:
 
     def write_first(self, first: _FirstBlock) -> None:
         """The first block has been parsed and profiled before the pass."""
-        place = self.places.report(0, first.parsed.rows_read, line_ends(first.block.data))
+        place = self.places.report(0, first.parsed.rows_read, line_count(first.block.data))
         self._write(first.block, first.parsed, place)
 
     def work(self, block: Block) -> BlockProfile:
         columns = self._wanted if self.is_writing else self._undecided or self._wanted[:1]
         parsed = parse_block(block, self._plan, columns)
-        place = self.places.report(block.number, parsed.rows_read, line_ends(block.data))
+        place = self.places.report(block.number, parsed.rows_read, line_count(block.data))
         profile = profile_block(parsed, place.row, self._undecided, self._plan)
         if columns is self._wanted:
             self._write(block, parsed, place)

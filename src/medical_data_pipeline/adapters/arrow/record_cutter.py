@@ -1,5 +1,6 @@
 """Where records end in a run of bytes, and which rows open a quote that never closes."""
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,11 +17,13 @@ class Cut:
     """`end`: bytes that are complete records. `unclosed`: rows in them whose quote never closes.
 
     `quotes` are the starts and ends of quoted fields within the cut, for those who look for line ends.
+    `tails`: fields that go on behind their closing quote, which the parser would read without their quotes.
     """
 
     end: int
     unclosed: tuple[tuple[int, int], ...] = ()
     quotes: Positions | None = None
+    tails: tuple[tuple[int, int], ...] = ()
 
 
 def cut_records(data: bytes, dialect: Dialect, is_last: bool) -> Cut:
@@ -35,14 +38,20 @@ def cut_records(data: bytes, dialect: Dialect, is_last: bool) -> Cut:
 
 def record_ends(data: bytes, cut: Cut) -> Positions:
     """The byte after each line end that ends a record."""
+    ends = line_ends(data)
+    if cut.quotes is not None and len(cut.quotes):
+        ends = ends[np.searchsorted(cut.quotes, ends - 1) % 2 == 0]
+    return ends
+
+
+def line_ends(data: bytes) -> Positions:
+    """The byte after each line end, also of those within quotes."""
     octets = np.frombuffer(data, np.uint8)
     ends = np.flatnonzero(octets == _LF) + 1
     returns = np.flatnonzero(octets == _CR)
     if len(returns):
         following = np.append(octets, 0)[returns + 1]
         ends = np.union1d(ends, returns[following != _LF] + 1)
-    if cut.quotes is not None and len(cut.quotes):
-        ends = ends[np.searchsorted(cut.quotes, ends - 1) % 2 == 0]
     return ends
 
 
@@ -102,6 +111,13 @@ def _cut_regular(data: bytes, quotes: Positions) -> Cut:
         index -= 2
 
 
+def _plain_text(dialect: Dialect) -> re.Pattern[bytes]:
+    """What may stand in a field outside quotes."""
+    delimiter, escape = re.escape(dialect.delimiter.encode()), re.escape(dialect.escape.encode())
+    escaped = rb"|%b[\s\S]" % escape if escape else b""
+    return re.compile(rb"(?:[^%b\r\n%b]%b)*" % (delimiter, escape, escaped))
+
+
 class _QuoteScan:
     """The exact way through irregular quotes: the parser's own states, but only at quotes."""
 
@@ -109,9 +125,11 @@ class _QuoteScan:
         self._data = data
         self._at = quotes.tolist()
         self._bounds = {ord(dialect.delimiter), _LF, _CR}
+        self._plain = _plain_text(dialect)
         self._is_last = is_last
         self._spans: list[int] = []
         self._unclosed: list[tuple[int, int]] = []
+        self._tails: list[tuple[int, int]] = []
 
     def cut(self) -> Cut:
         index, end = 0, len(self._data)
@@ -128,6 +146,7 @@ class _QuoteScan:
                 index = self._set_aside(position)
                 continue
             self._spans += [position, self._at[last]]
+            self._note_tail(position, self._at[last] + 1)
             index = last + 1
         return self._cut_before(end)
 
@@ -150,6 +169,13 @@ class _QuoteScan:
         if after >= len(self._data) or self._data[after] in self._bounds:
             return False
         return b"\n" in self._data[opening:closing] or b"\r" in self._data[opening:closing]
+
+    def _note_tail(self, opening: int, behind: int) -> None:
+        """Blanks behind a closing quote are padding; anything else makes the quotes a part of the text."""
+        found = self._plain.match(self._data, behind)
+        stop = found.end() if found else behind
+        if self._data[behind:stop].strip(b" \t"):
+            self._tails.append((opening, stop))
 
     def _set_aside(self, opening: int) -> int:
         """Take the line with the unclosed quote out; go on with the line after it."""
@@ -179,7 +205,7 @@ class _QuoteScan:
     def _cut_before(self, end: int) -> Cut:
         spans = np.array(self._spans, np.int64)
         if self._is_last and end == len(self._data):
-            return Cut(end, tuple(self._unclosed), spans)
+            return Cut(end, tuple(self._unclosed), spans, tuple(self._tails))
         before = end
         for close_at in range(len(spans) - 1, -1, -2):
             line_end = _last_line_end(self._data, before, int(spans[close_at]) + 1)
@@ -189,4 +215,7 @@ class _QuoteScan:
         return self._cut_at(_last_line_end(self._data, before), spans)
 
     def _cut_at(self, end: int, spans: Positions) -> Cut:
-        return Cut(end, tuple(span for span in self._unclosed if span[1] <= end), spans[spans < end])
+        unclosed, tails = (
+            tuple(span for span in found if span[1] <= end) for found in (self._unclosed, self._tails)
+        )
+        return Cut(end, unclosed, spans[spans < end], tails)

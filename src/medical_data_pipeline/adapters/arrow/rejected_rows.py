@@ -11,7 +11,7 @@ from medical_data_pipeline.adapters.arrow.block_parser import OddRow, ParsedBloc
 from medical_data_pipeline.adapters.arrow.blocks import Block
 from medical_data_pipeline.adapters.arrow.cells import arrow_type
 from medical_data_pipeline.adapters.arrow.file_pass import Place
-from medical_data_pipeline.adapters.arrow.record_cutter import record_ends
+from medical_data_pipeline.adapters.arrow.record_cutter import line_ends, record_ends
 from medical_data_pipeline.model.conversion import Lineage, ReadPlan
 from medical_data_pipeline.model.quarantine import QUARANTINE_COLUMNS, RejectedRow, RejectReason
 
@@ -66,15 +66,18 @@ def rejected_rows(typed: TypedBlock, read: ReadPlan) -> list[RejectedRow]:
 
 
 def _odd(odd: OddRow, lines: "_RowTexts", place: Place) -> RejectedRow:
-    return RejectedRow(place.row + odd.row + 1, lines.line(odd.row), odd.reason, "", "", odd.raw)
+    # What was set aside before parsing is not in the block; what the parser met may have been rewritten.
+    raw = lines.text(odd.row) if odd.reason is RejectReason.TOO_MANY_FIELDS else odd.raw
+    return RejectedRow(place.row + odd.row + 1, lines.line(odd.row), odd.reason, "", "", raw)
 
 
 def _faulty(row: int, fault: Fault, lines: "_RowTexts", typed: TypedBlock) -> RejectedRow:
-    is_short = row in typed.parsed.raw_short
+    is_short = row in typed.parsed.short_rows
     is_too_short = is_short and fault.reason is not RejectReason.DUPLICATE_KEY
     reason = RejectReason.TOO_FEW_FIELDS if is_too_short else fault.reason
-    raw = typed.parsed.raw_short[row] if is_short else lines.text(row)
-    return RejectedRow(typed.place.row + row + 1, lines.line(row), reason, fault.column, fault.wanted, raw)
+    return RejectedRow(
+        typed.place.row + row + 1, lines.line(row), reason, fault.column, fault.wanted, lines.text(row)
+    )
 
 
 class _RowTexts:
@@ -87,6 +90,7 @@ class _RowTexts:
         spans = zip([0, *ends], ends, strict=False)
         self._spans = [(a, b) for a, b in spans if a >= skipped and data[a:b].strip(b"\r\n")]
         self._data = data
+        self._line_ends = line_ends(data)
         self._first_line = typed.place.line
 
     def text(self, row: int) -> str:
@@ -95,10 +99,11 @@ class _RowTexts:
 
     def line(self, row: int) -> int:
         """The row's physical line, from 1."""
-        return self._first_line + line_ends(self._data[: self._spans[row][0]]) + 1
+        before = int(np.searchsorted(self._line_ends, self._spans[row][0], side="right"))
+        return self._first_line + before + 1
 
 
-def line_ends(data: bytes) -> int:
+def line_count(data: bytes) -> int:
     count = int(np.count_nonzero(np.frombuffer(data, np.uint8) == ord("\n")))
     if b"\r" in data:
         count += data.count(b"\r") - data.count(b"\r\n")
