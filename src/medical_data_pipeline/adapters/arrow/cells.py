@@ -9,7 +9,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from medical_data_pipeline.adapters.arrow.coded_forms import forms_of_shapes
 from medical_data_pipeline.adapters.arrow.moments import Moments, parse_moments
+from medical_data_pipeline.adapters.arrow.plain_numbers import plain_numbers
 from medical_data_pipeline.adapters.arrow.shapes import shapes_of
 from medical_data_pipeline.model.conversion import CellFormat, ColumnPlan
 from medical_data_pipeline.model.forms import BOOLEAN_WORDS, FLAG_WORDS, Form, FormKind, classify
@@ -144,12 +146,10 @@ def _cast(texts: pa.StringArray, kind: ColumnType) -> pa.Array:
 
 def _fitting(texts: pa.StringArray, kind: ColumnType) -> Mask:
     """Which cells keep their value in `kind`."""
-    shapes = shapes_of(texts)
-    forms = [classify(shape.decode("utf-8", "replace")) for shape in shapes.dictionary.to_pylist()]
-    verdicts = [_form_fits(form, kind) for form in forms]
-    codes = shapes.indices.to_numpy()
-    fits: Mask = np.array([verdict is not False for verdict in verdicts], bool)[codes]
-    doubtful = np.array([verdict is None for verdict in verdicts], bool)[codes]
+    coded = plain_numbers(texts) or forms_of_shapes(shapes_of(texts))
+    verdicts = [_form_fits(form, kind) for form in coded.forms]
+    fits: Mask = np.array([verdict is not False for verdict in verdicts], bool)[coded.codes]
+    doubtful = np.array([verdict is None for verdict in verdicts], bool)[coded.codes]
     for position in np.flatnonzero(doubtful).tolist():
         fits[position] = _value_fits(texts[position].as_py(), kind)
     return fits

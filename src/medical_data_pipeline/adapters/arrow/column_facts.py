@@ -9,18 +9,18 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from medical_data_pipeline.adapters.arrow.coded_forms import BLANKS, CodedForms, form_of, forms_of_shapes
 from medical_data_pipeline.adapters.arrow.moments import parse_iso, parse_moments
-from medical_data_pipeline.adapters.arrow.plain_numbers import CodedForms, plain_numbers
+from medical_data_pipeline.adapters.arrow.plain_numbers import plain_numbers
 from medical_data_pipeline.adapters.arrow.shapes import shapes_of
 from medical_data_pipeline.model.facts import ColumnFacts
-from medical_data_pipeline.model.forms import TEXT_FORM, TOKEN_FORM, Form, FormKind, classify, shape_of
+from medical_data_pipeline.model.forms import TEXT_FORM, TOKEN_FORM, Form, FormKind, shape_of
 
 _PEEK_CELLS = 1000
 _MAX_SHAPES = 20_000
 _SAFE_DOUBLE_DIGITS = 15
 _INT64_DIGITS = 19
 _OFFSET_LENGTH = len("+00:00")
-_BLANKS = b" \t"
 # A date, and a timestamp to the second without and with Z: no two forms share one of these lengths.
 _UNIFORM_LENGTHS = frozenset({10, 19, 20})
 
@@ -65,18 +65,14 @@ def _early_text(cells: _Cells) -> int | None:
 
 def _is_text(shape: bytes) -> bool:
     """Whether nothing but a text has this shape; blanks around a cell, or alone in it, do not make it one."""
-    within = shape.strip(_BLANKS)
-    return bool(within) and _form(within).kind is FormKind.TEXT
-
-
-def _form(shape: bytes) -> Form:
-    return classify(shape.decode("utf-8", "replace"))
+    within = shape.strip(BLANKS)
+    return bool(within) and form_of(within).kind is FormKind.TEXT
 
 
 def _uniform_moments(cells: _Cells, base: ColumnFacts) -> ColumnFacts | None:
     """The common case in one pass: cells of one length that are all real ISO moments are all of one form."""
     first = cells.texts[0].as_py()
-    form = _form(shape_of(first).encode())
+    form = form_of(shape_of(first).encode())
     lengths = pc.min_max(pc.binary_length(cells.texts)).as_py()
     is_uniform = len(first) in _UNIFORM_LENGTHS and lengths == {"min": len(first), "max": len(first)}
     if form.kind is not FormKind.MOMENT or form.order != "ymd" or not is_uniform:
@@ -115,7 +111,7 @@ def _facts_of(cells: _Cells, base: ColumnFacts) -> ColumnFacts:
 
 def _facts_within(cells: _Cells, base: ColumnFacts) -> ColumnFacts:
     """The facts of cells some of which have blanks around them: those of what is within the blanks."""
-    texts = pc.utf8_trim(cells.texts, characters=_BLANKS.decode())
+    texts = pc.utf8_trim(cells.texts, characters=BLANKS.decode())
     lengths = pc.binary_length(texts).to_numpy()
     padded = int((lengths < pc.binary_length(cells.texts).to_numpy()).sum())
     filled = np.flatnonzero(lengths)
@@ -132,13 +128,7 @@ def _facts_within(cells: _Cells, base: ColumnFacts) -> ColumnFacts:
 def _by_shape(texts: pa.StringArray) -> CodedForms | None:
     """The forms of cells of any kind; None when there are so many shapes that it can only be text."""
     shapes = shapes_of(texts)
-    if len(shapes.dictionary) > _MAX_SHAPES:
-        return None
-    found = shapes.dictionary.to_pylist()
-    forms = tuple(_form(shape) for shape in found)
-    tokens = {code: found[code].decode() for code, form in enumerate(forms) if form.kind is FormKind.TOKEN}
-    is_padded = any(shape != shape.strip(_BLANKS) for shape in found)
-    return CodedForms(forms, shapes.indices.to_numpy(), tokens, is_padded)
+    return None if len(shapes.dictionary) > _MAX_SHAPES else forms_of_shapes(shapes)
 
 
 def _summed(forms: Iterable[Form], counts: npt.NDArray[np.int64]) -> dict[Form, int]:
@@ -156,7 +146,7 @@ def _smallest(forms: Iterable[Form], rows: npt.NDArray[np.int64]) -> dict[Form, 
 
 
 def _checked(
-    facts: ColumnFacts, cells: _Cells, codes: npt.NDArray[np.int64], forms: Sequence[Form]
+    facts: ColumnFacts, cells: _Cells, codes: npt.NDArray[np.integer], forms: Sequence[Form]
 ) -> ColumnFacts:
     """Add what only the values tell: calendars, offsets, 64-bit range, doubles."""
     kinds = {form.kind for form in forms} - {FormKind.TOKEN}
@@ -179,7 +169,7 @@ def _may_change_as_double(form: Form) -> bool:
     return form.kind is not FormKind.TOKEN and form.digits + form.scale > _SAFE_DOUBLE_DIGITS
 
 
-def _distinct(cells: _Cells, codes: npt.NDArray[np.int64], wanted: list[bool]) -> list[str]:
+def _distinct(cells: _Cells, codes: npt.NDArray[np.integer], wanted: list[bool]) -> list[str]:
     if not any(wanted):
         return []
     chosen = np.flatnonzero(np.array(wanted, bool)[codes])
@@ -191,7 +181,7 @@ def _fits_int64(text: str) -> bool:
     return -(2**63) <= int(text) < 2**63
 
 
-def _inexact(cells: _Cells, codes: npt.NDArray[np.int64], wanted: list[bool]) -> int:
+def _inexact(cells: _Cells, codes: npt.NDArray[np.integer], wanted: list[bool]) -> int:
     """How many distinct numbers a double would change; only those it prints otherwise are looked at."""
     if not any(wanted):
         return 0
@@ -208,7 +198,7 @@ def _survives_as_double(text: str) -> bool:
 
 
 def _with_moments(
-    facts: ColumnFacts, cells: _Cells, codes: npt.NDArray[np.int64], forms: Sequence[Form]
+    facts: ColumnFacts, cells: _Cells, codes: npt.NDArray[np.integer], forms: Sequence[Form]
 ) -> ColumnFacts:
     is_moment = np.array([form.kind is FormKind.MOMENT for form in forms], bool)[codes]
     chosen = _chosen(cells, np.flatnonzero(is_moment))

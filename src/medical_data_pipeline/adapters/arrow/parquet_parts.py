@@ -110,13 +110,15 @@ class PartWriter:
         self._path = self._directory / f".{self._prefix}-{len(self._finished):05d}.parquet"
         self._rows = 0
         self._directory.mkdir(exist_ok=True)
+        deltas = frozenset(self._encodings.deltas)
         self._writer = pq.ParquetWriter(
             self._path,
             self._schema,
-            compression="zstd",
-            compression_level=1,
+            # What is packed as differences is as small as it gets; a codec would only take time over it.
+            compression={name: "none" if name in deltas else "zstd" for name in self._schema.names},
+            compression_level={name: 1 for name in self._schema.names if name not in deltas},
             use_dictionary=list(self._encodings.dictionaries),
-            column_encoding=dict.fromkeys(self._encodings.deltas, "DELTA_BINARY_PACKED"),
+            column_encoding=dict.fromkeys(deltas, "DELTA_BINARY_PACKED"),
             store_decimal_as_integer=True,
             write_statistics=list(self._encodings.bounded),
             # Arrow's own types (dictionaries) are nobody else's business.

@@ -1,12 +1,10 @@
 """The forms of a column of plain numbers, seen from its bytes at once instead of shape by shape."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from medical_data_pipeline.adapters.arrow.coded_forms import CodedForms
 from medical_data_pipeline.adapters.arrow.shapes import octets_of
 from medical_data_pipeline.model.forms import Form, FormKind
 
@@ -17,19 +15,8 @@ _WIDEST = 64
 # How a form is written as one number: digits, scale + 1 (0 without a point), zeros at the end and the start.
 _INTEGER_KEY = _WIDEST * 2 * 2
 
-Codes = npt.NDArray[np.int64]
 Octets = npt.NDArray[np.uint8]
 Positions = npt.NDArray[np.int32]
-
-
-@dataclass(frozen=True)
-class CodedForms:
-    """The forms that occur, and for each cell the number of its form; `tokens` names those that are one."""
-
-    forms: tuple[Form, ...]
-    codes: Codes
-    tokens: Mapping[int, str] = field(default_factory=dict)
-    is_padded: bool = False
 
 
 def plain_numbers(texts: pa.StringArray) -> CodedForms | None:
@@ -37,6 +24,8 @@ def plain_numbers(texts: pa.StringArray) -> CodedForms | None:
 
     Cells must be filled. Equal to classifying the shape of each cell, where it answers.
     """
+    if not len(texts):
+        return None
     octets, offsets = octets_of(texts)
     starts, ends = offsets[:-1], offsets[1:]
     written = octets[: int(offsets[-1])]

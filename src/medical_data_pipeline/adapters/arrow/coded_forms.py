@@ -1,0 +1,38 @@
+"""The forms of a column's cells: each form once, and a number for each cell."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from medical_data_pipeline.model.forms import Form, FormKind, classify
+
+BLANKS = b" \t"
+
+
+@dataclass(frozen=True)
+class CodedForms:
+    """The forms that occur, perhaps one of them twice, and for each cell the number of its form.
+
+    `tokens` names those that are one; `is_padded`: some cells have blanks around them.
+    """
+
+    forms: tuple[Form, ...]
+    codes: npt.NDArray[np.integer]
+    tokens: Mapping[int, str] = field(default_factory=dict)
+    is_padded: bool = False
+
+
+def form_of(shape: bytes) -> Form:
+    return classify(shape.decode("utf-8", "replace"))
+
+
+def forms_of_shapes(shapes: pa.DictionaryArray) -> CodedForms:
+    """The forms of cells of any kind, whose shapes these are."""
+    found = shapes.dictionary.to_pylist()
+    forms = tuple(form_of(shape) for shape in found)
+    tokens = {code: found[code].decode() for code, form in enumerate(forms) if form.kind is FormKind.TOKEN}
+    is_padded = any(shape != shape.strip(BLANKS) for shape in found)
+    return CodedForms(forms, shapes.indices.to_numpy(), tokens, is_padded)
