@@ -56,12 +56,13 @@ faults: $(VENV)/.dev ## Kill and hurt a real server in every way we know; MDP_FA
 	@MDP_FAULTS=full $(BIN)/python -m pytest -m faults
 
 lock: $(VENV)/.runtime ## Lock the dependencies anew, with hashes and without addresses
-	@for name in build runtime aws dev bench lint-aws emulator; do \
+	@for name in build runtime aws dev bench lint-aws emulator ci; do \
 	  uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-emit-index-url \
 	    --no-emit-find-links --custom-compile-command "make lock" requirements/$$name.in -o requirements/$$name.txt; \
 	done
 
 clean: ## Remove the environment and everything that was made
-	rm -rf $(VENV) $(PEERS) $(LINT) $(EMULATOR) .demo .bench build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) $(LINT) $(EMULATOR) $(CI_TOOLS) .demo .bench build dist .mypy_cache .ruff_cache .pytest_cache \
+	  .hypothesis
 
 include deploy.mk

@@ -7,11 +7,13 @@ IMAGE_TAG ?= latest
 BACKEND ?= backend.conf
 LINT := .venv-lint
 EMULATOR := .venv-emulator
+CI_TOOLS := .ci-tools
 REPOSITORIES := conversion_lambda glue_catalog_lambda query_lambda
 export AWS_REGION PROJECT_NAME IMAGE_TAG
+export PATH := $(CURDIR)/$(CI_TOOLS):$(PATH)
 
-.PHONY: tf-fmt tf-validate tf-test lint-aws tf-init registry images-build images-push images-sbom images-sign \
-  images-verify images-deployed plan apply dist e2e-aws
+.PHONY: ci-tools tf-fmt tf-validate tf-test lint-aws tf-init registry images-build images-push images-sbom images-sign \
+  images-verify plan plan-review apply dist e2e-aws
 
 $(LINT)/.done: requirements/lint-aws.txt
 	@test -x $(LINT)/bin/python || $(PYTHON) -m venv $(LINT)
@@ -22,6 +24,9 @@ $(EMULATOR)/.done: requirements/emulator.txt
 	@test -x $(EMULATOR)/bin/python || $(PYTHON) -m venv $(EMULATOR)
 	@$(EMULATOR)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/emulator.txt
 	@touch $@
+
+ci-tools: ## Fetch terraform and cosign into .ci-tools, checked by hash (for CI on Linux)
+	@scripts/ci-tools $(CI_TOOLS)
 
 tf-fmt: ## Check that every Terraform file is formatted
 	$(TERRAFORM) fmt -check -diff -recursive
@@ -34,7 +39,7 @@ tf-test: $(VENV)/.dev ## Run Terraform's own tests, and those of the plan and of
 
 lint-aws: $(LINT)/.done ## Check Terraform, images, workflows and scripts for known mistakes
 	@$(LINT)/bin/checkov --config-file .checkov.yaml
-	@$(LINT)/bin/shellcheck scripts/bootstrap-backend scripts/images .ci/run
+	@$(LINT)/bin/shellcheck scripts/bitbucket-login scripts/bootstrap-backend scripts/ci-tools scripts/images .ci/run
 	@set -- functions/*/Dockerfile; if test -e "$$1"; then $(LINT)/bin/hadolint "$$@"; fi
 	@$(LINT)/bin/actionlint -shellcheck $(LINT)/bin/shellcheck .github/workflows/*.yml
 
@@ -50,22 +55,24 @@ images-build: ## Build the three images, tagged IMAGE_TAG
 images-push: ## Push the three images and write their digests to build/digests.tfvars.json
 	scripts/images push
 
-images-sbom: ## Write what is in each pushed image to build/sbom-*.cdx.json (needs syft)
-	scripts/images sbom
+images-sbom: $(LINT)/.done ## Write every package of each image to build/sbom-*.cdx.json
+	CYCLONEDX=$(LINT)/bin/cyclonedx-py scripts/images sbom
 
-images-sign: ## Sign each pushed image by digest, without a key, as the workflow that runs (needs cosign)
+images-sign: ## Sign each pushed image by digest, and attest what is in it (needs cosign)
 	scripts/images sign
 
 images-verify: ## Check the signature of each image that is about to be deployed (needs cosign)
 	scripts/images verify
 
-images-deployed: ## Write the digests that run now to build/digests.tfvars.json
-	scripts/images deployed
-
 plan: ## Plan with the digests of build/digests.tfvars.json, where it is there, into build/plan
 	@mkdir -p build
 	$(TERRAFORM) plan -input=false -out=build/plan $(addprefix -var-file=,$(wildcard build/digests.tfvars.json))
 	@$(TERRAFORM) show -no-color build/plan > build/plan.txt
+
+plan-review: ## Plan what a change would do to what runs now, with no lock and no right to write
+	@mkdir -p build
+	@if scripts/images deployed; then TF_CLI_ARGS_plan=-lock=false $(MAKE) plan; \
+	else echo "Nothing is deployed yet, so there is nothing to compare with." | tee build/plan.txt; fi
 
 apply: ## Apply build/plan, which make plan wrote
 	$(TERRAFORM) apply -input=false build/plan

@@ -10,9 +10,10 @@
 resource "aws_iam_role" "stage" {
   for_each = local.stages
 
-  name               = each.value.name
-  description        = "The ${each.key} function of ${local.name_prefix}"
-  assume_role_policy = local.trust["lambda.amazonaws.com"]
+  name                 = each.value.name
+  description          = "The ${each.key} function of ${local.name_prefix}"
+  assume_role_policy   = local.trust["lambda.amazonaws.com"]
+  permissions_boundary = local.permissions_boundary
 }
 
 resource "aws_iam_role_policy" "stage" {
@@ -32,6 +33,7 @@ resource "aws_iam_role" "upload" {
   name                 = "${local.name_prefix}-upload"
   description          = "Taken by the query function to sign one upload under ${local.prefixes.raw}"
   max_session_duration = 3600
+  permissions_boundary = local.permissions_boundary
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{

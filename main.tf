@@ -28,6 +28,8 @@ locals {
   partition   = data.aws_partition.current.partition
   account_id  = data.aws_caller_identity.current.account_id
 
+  permissions_boundary = var.permissions_boundary == "" ? null : var.permissions_boundary
+
   # The stages. `folder` is where the image is built from, `name` what AWS shows.
   stages = {
     conversion = { folder = "conversion", name = "${local.name_prefix}-conversion" }

@@ -91,9 +91,10 @@ resource "aws_cloudwatch_log_group" "spark" {
 resource "aws_iam_role" "spark" {
   for_each = local.spark
 
-  name               = local.spark_name
-  description        = "The Spark job of ${local.name_prefix}"
-  assume_role_policy = local.trust["glue.amazonaws.com"]
+  name                 = local.spark_name
+  description          = "The Spark job of ${local.name_prefix}"
+  assume_role_policy   = local.trust["glue.amazonaws.com"]
+  permissions_boundary = local.permissions_boundary
 }
 
 # What the conversion function may do with data, and no queue.

@@ -71,6 +71,18 @@ variable "glue_table_name" {
   }
 }
 
+variable "permissions_boundary" {
+  description = "The policy that bounds every role of a function (bootstrap/); empty for none."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = var.permissions_boundary == "" || can(regex("^arn:[a-z-]+:iam::[0-9]{12}:policy/.+$", var.permissions_boundary))
+    error_message = "permissions_boundary must be the ARN of a policy."
+  }
+}
+
 variable "tags" {
   description = "Further tags of everything, such as a cost centre."
   type        = map(string)

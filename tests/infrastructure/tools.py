@@ -85,10 +85,16 @@ def _plugins() -> Path | None:
 
 def link_root_module(folder: Path) -> None:
     """The root module itself, by links, where no tfvars file of a user is read."""
-    for file in (*ROOT.glob("*.tf"), ROOT / "jobs", ROOT / "tests"):
-        if file.exists():
-            (folder / file.name).symlink_to(file)
-    shutil.copy(ROOT / ".terraform.lock.hcl", folder)
+    link_module(ROOT, folder)
+    for name in ("jobs", "tests"):
+        if (ROOT / name).exists():
+            (folder / name).symlink_to(ROOT / name)
+
+
+def link_module(module: Path, folder: Path) -> None:
+    for file in module.glob("*.tf"):
+        (folder / file.name).symlink_to(file)
+    shutil.copy(module / ".terraform.lock.hcl", folder)
 
 
 def find_program(name: str, setting: str) -> str:

@@ -36,6 +36,7 @@ run "every_variable_that_is_mistyped_is_named" {
     log_retention_days      = 100
     alarm_emails            = ["nobody"]
     monthly_budget_usd      = -1
+    permissions_boundary    = "arn:aws:s3:::bucket"
   }
 
   expect_failures = [
@@ -67,6 +68,7 @@ run "every_variable_that_is_mistyped_is_named" {
     var.log_retention_days,
     var.alarm_emails,
     var.monthly_budget_usd,
+    var.permissions_boundary,
   ]
 }
 
