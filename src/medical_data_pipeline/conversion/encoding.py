@@ -2,8 +2,7 @@
 
 import codecs
 
-from charset_normalizer import from_bytes
-
+from medical_data_pipeline.conversion.legacy_encodings import detect_legacy
 from medical_data_pipeline.errors import FileRefused
 
 _BOMS = (
@@ -33,11 +32,6 @@ _FOREIGN_FILES = (
 )
 # Tab, line feed, form feed, carriage return and the separators some systems delimit fields with.
 _TEXT_CONTROLS = frozenset(b"\x01\t\n\x0b\x0c\r\x1a\x1b\x1c\x1d\x1e\x1f")
-# Legacy encodings of Western text differ in so few letters that statistics cannot tell them apart; what
-# Windows writes is the best guess by far.
-_WESTERN = frozenset(
-    {"cp1252", "latin_1", "iso8859_15", "cp850", "cp858", "cp437", "mac_roman", "cp1140", "cp500"}
-)
 
 
 def bom_length(sample: bytes) -> int:
@@ -94,24 +88,6 @@ def _utf16_without_bom(sample: bytes) -> str:
     if even > 0.7 and odd < 0.05:
         return "utf-16-be"
     return ""
-
-
-def detect_legacy(sample: bytes) -> str:
-    """The one-byte or Asian encoding of bytes that are not UTF-8."""
-    lines = [line for line in sample.splitlines() if not line.isascii()][:2000]
-    best = from_bytes(b"\n".join(lines)).best() if lines else None
-    guess = best.encoding if best is not None else "cp1252"
-    if guess in _WESTERN or guess in ("ascii", "utf_8") or not _has_many_foreign_letters(lines):
-        guess = "cp1252"
-    if guess == "cp1252" and not decodes(sample, "cp1252"):
-        return "latin-1"
-    return guess
-
-
-def _has_many_foreign_letters(lines: list[bytes]) -> bool:
-    """Whether non-ASCII bytes are the rule, as in Greek or Japanese, and not the odd accent."""
-    text = b"".join(lines)
-    return bool(text) and sum(byte > 127 for byte in text) > 0.25 * len(text)
 
 
 def decodes(sample: bytes, encoding: str) -> bool:

@@ -8,7 +8,8 @@ from time import perf_counter
 from typing import BinaryIO
 
 from medical_data_pipeline.conversion.detect_layout import Layout, detect_layout
-from medical_data_pipeline.conversion.encoding import decodes, detect_encoding, detect_legacy, is_mostly_utf8
+from medical_data_pipeline.conversion.encoding import detect_encoding, is_mostly_utf8
+from medical_data_pipeline.conversion.legacy_encodings import detect_legacy
 from medical_data_pipeline.conversion.plan_columns import (
     ColumnsPlan,
     FileColumns,
@@ -173,7 +174,7 @@ def _next_encoding(tried: str, sample: bytes) -> tuple[str, bool]:
     if tried == "utf-8" and is_mostly_utf8(sample):
         return "utf-8", True
     guess = detect_legacy(sample)
-    if guess == tried or not decodes(sample, guess):
+    if guess == tried:
         guess = "latin-1"
     return guess, False
 
