@@ -20,7 +20,7 @@ TEXTS = {
     "many neighbours": "Zoë,Søren,Müller,Núñez,João,Åsa,Çelik,Émile\n",
     "Lithuanian": "Žydrūnas Šarūnas,Šiauliai\nRūta Žukauskaitė,Kaišiadorys,padidėjęs kraujospūdis\n",
     "Japanese": "番号,氏名,病名\n1,山田太郎,糖尿病です\n2,佐藤花子,こうけつあつ\n3,鈴木一郎,気管支ぜんそく\n",
-    "Japanese without kana": "番号,氏名,病名\n1,山田太郎,糖尿病\n2,佐藤花子,高血圧症\n3,鈴木一郎,気管支喘息\n",
+    "Japanese without kana": "1,山田太郎,糖尿病\n2,佐藤花子,高血圧症\n3,鈴木一郎,気管支喘息\n",
     "Japanese in half width": "番号,氏名\n1,山田太郎,ﾔﾏﾀﾞ ﾀﾛｳ\n2,佐藤花子,ｻﾄｳ ﾊﾅｺ\n",
     "Chinese": "编号,姓名,诊断\n1,王小明,高血压病三级\n2,李丽华,二型糖尿病\n3,张伟,慢性支气管炎\n",
     "Chinese names in English": "1001,王小明,Hypertension stage 2\n1002,李丽华,Type 2 diabetes mellitus\n",
