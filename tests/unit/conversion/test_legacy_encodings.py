@@ -45,7 +45,7 @@ ENCODINGS = {
     "Portuguese": "cp1252 cp850 mac_roman",
     "Lithuanian": "cp1257",
     "Japanese": "cp932 euc_jp",
-    "Japanese without kana": "番号,氏名,病名\n1,山田太郎,糖尿病\n2,佐藤花子,高血圧症\n",
+    "Japanese without kana": "cp932 euc_jp",
     "Japanese in half width": "cp932",
     "Chinese": "gb18030",
     "Chinese names in English": "gb18030",
