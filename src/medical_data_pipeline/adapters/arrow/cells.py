@@ -167,7 +167,7 @@ def _form_fits(form: Form, kind: ColumnType) -> bool | None:
         return False
     if kind.kind is Kind.DECIMAL:
         return form.scale <= kind.scale and form.digits <= kind.precision - kind.scale
-    if form.scale:
+    if form.kind is not FormKind.INTEGER:
         return False
     return None if form.digits == 19 else form.digits < 19
 
