@@ -192,12 +192,15 @@ def _moment(shape: str) -> Form | None:
     return None
 
 
+_NUMBER_STARTS = tuple("0123456789.,")
+
+
 def shape_of(text: str) -> str:
     """The shape of one cell; the engine does the same for a whole column at once."""
     digits = text.lstrip("-")
     shape = "".join("9" if "0" <= char <= "9" else char for char in text)
     sign = len(text) - len(digits)
-    if sign == 1 and digits[:1].isdigit() and not any(char in "123456789" for char in digits):
+    if sign == 1 and digits.startswith(_NUMBER_STARTS) and not any(char in "123456789" for char in digits):
         shape = "~" + shape[1:]
     if sign <= 1 and digits[:1] == "0" and "0" <= digits[1:2] <= "9":
         shape = shape[:sign] + "0" + shape[sign + 1 :]

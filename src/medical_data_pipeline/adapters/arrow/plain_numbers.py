@@ -38,7 +38,7 @@ def plain_numbers(texts: pa.StringArray) -> CodedForms | None:
     first = starts + signs
     digits = point - first
     has_leading_zero = octets[first] == _ZERO
-    if (signs & has_leading_zero).any():
+    if (signs & (has_leading_zero | (octets[first] == _POINT))).any():
         return None  # perhaps a negative zero
     if point is ends:
         keys = digits * _INTEGER_KEY + (has_leading_zero & (digits > 1))

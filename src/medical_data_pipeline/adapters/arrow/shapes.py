@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-_ZERO, _NINE, _MINUS, _TILDE = 48, 57, 45, 126
+_ZERO, _NINE, _MINUS, _TILDE, _COMMA, _POINT = 48, 57, 45, 126, 44, 46
 _AS_SHAPE = np.arange(256, dtype=np.uint8)
 _AS_SHAPE[_ZERO : _NINE + 1] = _NINE
 _PADDING = 2
@@ -35,9 +35,8 @@ def shapes_of(texts: pa.StringArray) -> pa.DictionaryArray:
     is_zero_first = (octets[first] == _ZERO) & (first < ends)
     second = octets[first + 1]
     leads = is_zero_first & (first + 1 < ends) & (second >= _ZERO) & (second <= _NINE)
-    _mark_negative_zeros(
-        shapes, octets, starts[is_negative & is_zero_first], ends[is_negative & is_zero_first]
-    )
+    may_be_zero = is_negative & (is_zero_first | (octets[first] == _POINT) | (octets[first] == _COMMA))
+    _mark_negative_zeros(shapes, octets, starts[may_be_zero], ends[may_be_zero])
     shapes[first[leads]] = _ZERO
     last = ends[is_filled] - 1
     shapes[last[octets[last] == _ZERO]] = _ZERO
