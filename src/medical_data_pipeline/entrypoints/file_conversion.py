@@ -71,7 +71,8 @@ def _identified(request: ConversionRequest, digest: str) -> ConversionRequest:
 
 
 def _put_in_place(hidden: Path, out_dir: Path) -> None:
-    """What an earlier run left of the same kind goes first."""
+    """What an earlier run left goes first, and first of that the receipt, which vouches for the rest."""
+    (out_dir / "receipt.json").unlink(missing_ok=True)
     for old in out_dir.glob("part-*.parquet"):
         old.unlink()
     shutil.rmtree(out_dir / "_quarantine", ignore_errors=True)
