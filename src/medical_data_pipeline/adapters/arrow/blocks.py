@@ -5,8 +5,14 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from medical_data_pipeline.adapters.arrow.byte_source import ByteSource
-from medical_data_pipeline.adapters.arrow.record_cutter import Cut, cut_records, record_ends
-from medical_data_pipeline.errors import EncodingMismatch
+from medical_data_pipeline.adapters.arrow.record_cutter import (
+    Cut,
+    cut_records,
+    last_line_end,
+    line_ends,
+    record_ends,
+)
+from medical_data_pipeline.errors import EncodingMismatch, FileRefused
 from medical_data_pipeline.model.conversion import ReadPlan
 from medical_data_pipeline.model.quarantine import RejectReason
 
@@ -16,7 +22,7 @@ _ROWS_A_BLOCK = 98_304
 # The first block is worked on alone, since the guess is made of it: large enough for a good one, no larger.
 _MIN_FIRST_BLOCK_BYTES = 1 << 20
 _ROWS_A_FIRST_BLOCK = 16_384
-# A quote that does not close within this much is taken for one that never does.
+# A quote that does not close within this much is taken for one that never does; a line may not be longer.
 MAX_RECORD_BYTES = 64 << 20
 _ENCODING_SAMPLE_BYTES = 1 << 16
 
@@ -61,6 +67,10 @@ def blocks(source: ByteSource, plan: ReadPlan, sizes: BlockSizes) -> Iterator[Bl
     """The file's records after its preamble, header included, in blocks of about these sizes.
 
     The same file, plan and sizes give the same blocks.
+
+    Raises:
+        FileRefused: RECORD_TOO_LONG.
+        EncodingMismatch: see `ByteSource.text`.
     """
     pieces = _records(_body(source, plan, sizes), plan)
     for number, (data, cut) in enumerate(pieces):
@@ -122,8 +132,10 @@ def _end_without_quotes(pending: bytes, chunk: bytes, plan: ReadPlan) -> int:
 
 def _without_unclosed(pending: bytes, plan: ReadPlan) -> Cut:
     """Cut as if the data ended at its last line: the open quote at its start is then known as unclosed."""
-    end = pending.rfind(b"\n") + 1
-    return cut_records(pending[:end], plan.dialect, is_last=True) if end else Cut(0)
+    end = last_line_end(pending, len(pending))
+    if not end:
+        raise FileRefused("RECORD_TOO_LONG", f"a line is longer than {MAX_RECORD_BYTES >> 20} MB")
+    return cut_records(pending[:end], plan.dialect, is_last=True)
 
 
 def _cleaned(number: int, data: bytes, cut: Cut, plan: ReadPlan) -> Block:
@@ -174,10 +186,17 @@ def _with_marks(
     for start, stop, reason in bad:
         if start < position:
             continue
-        mark = f"\x00set aside {len(set_aside)}{surplus}"
         raw = data[start:stop].rstrip(b"\r\n")
+        mark = _mark(len(set_aside), line_ends(raw).size, plan.dialect.quote) + surplus
         set_aside.append(SetAside(mark, raw, reason))
         parts += [data[position:start], mark.encode(), data[start + len(raw) : stop] or b"\n"]
         position = stop
     cleaned = b"".join([*parts, data[position:]])
     return Block(number, cleaned, tuple(set_aside), cut_records(cleaned, plan.dialect, True))
+
+
+def _mark(number: int, lines_within: int, quote: str) -> str:
+    """Text no file has, with as many line ends as what it stands for: rows behind it keep their lines."""
+    if not lines_within:
+        return f"\x00set aside {number}"
+    return f"{quote}\x00set aside {number}" + "\n" * lines_within + quote

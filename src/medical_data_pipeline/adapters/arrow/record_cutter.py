@@ -1,6 +1,7 @@
 """Where records end in a run of bytes, and which rows open a quote that never closes."""
 
 import re
+from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy.typing as npt
 from medical_data_pipeline.model.dialect import Dialect
 
 _LF, _CR = 10, 13
+_LINE_END = re.compile(rb"\r\n?|\n")
 Positions = npt.NDArray[np.int64]
 
 
@@ -29,7 +31,7 @@ class Cut:
 def cut_records(data: bytes, dialect: Dialect, is_last: bool) -> Cut:
     """The longest run of complete records at the start of `data`; all of it when `is_last`."""
     if not dialect.quote or dialect.quote.encode() not in data:
-        return Cut(len(data) if is_last else _last_line_end(data, len(data)))
+        return Cut(len(data) if is_last else last_line_end(data, len(data)))
     quotes = _quote_positions(data, dialect)
     if _is_regular(data, quotes, dialect) and not (is_last and len(quotes) % 2):
         return Cut(len(data), (), quotes) if is_last else _cut_regular(data, quotes)
@@ -55,11 +57,11 @@ def line_ends(data: bytes) -> Positions:
     return ends
 
 
-def _last_line_end(data: bytes, before: int, after: int = 0) -> int:
+def last_line_end(data: bytes, before: int, after: int = 0) -> int:
     """The byte after the last line end in data[after:before], or 0; a CR at the end may be half of one."""
     line_feed = data.rfind(b"\n", after, before)
-    carriage_return = data.rfind(b"\r", max(line_feed, after), before)
-    if carriage_return > line_feed and carriage_return + 1 < len(data):
+    carriage_return = data.rfind(b"\r", max(line_feed, after), min(before, len(data) - 1))
+    if carriage_return > line_feed:
         return carriage_return + (2 if data[carriage_return + 1] == _LF else 1)
     return line_feed + 1 if line_feed >= after else 0
 
@@ -104,7 +106,7 @@ def _cut_regular(data: bytes, quotes: Positions) -> Cut:
     index = len(quotes) - (1 if len(quotes) % 2 == 0 else 2)
     while True:
         after = int(quotes[index]) + 1 if index >= 0 else 0
-        end = _last_line_end(data, before, after)
+        end = last_line_end(data, before, after)
         if end or index < 0:
             return Cut(end, (), quotes[quotes < end])
         before = int(quotes[index - 1])
@@ -182,25 +184,23 @@ class _QuoteScan:
         start = self._record_start(opening)
         stop = self._line_stop(opening)
         self._unclosed.append((start, stop))
-        return next((index for index, at in enumerate(self._at) if at >= stop), len(self._at))
+        return bisect_left(self._at, stop)
 
     def _record_start(self, opening: int) -> int:
+        floor = self._unclosed[-1][1] if self._unclosed else 0
         before = opening
         for close_at in range(len(self._spans) - 1, 0, -2):
-            end = _last_line_end(self._data, before, self._spans[close_at] + 1)
+            if self._spans[close_at] < floor:
+                break
+            end = last_line_end(self._data, before, self._spans[close_at] + 1)
             if end:
                 return end
             before = self._spans[close_at - 1]
-        return _last_line_end(self._data, before)
+        return last_line_end(self._data, before, floor) or floor
 
     def _line_stop(self, opening: int) -> int:
-        ends = [
-            at + 1 for at in (self._data.find(b"\n", opening), self._data.find(b"\r", opening)) if at >= 0
-        ]
-        if not ends:
-            return len(self._data)
-        stop = min(ends)
-        return stop + 1 if self._data[stop - 1 : stop + 1] == b"\r\n" else stop
+        found = _LINE_END.search(self._data, opening)
+        return found.end() if found else len(self._data)
 
     def _cut_before(self, end: int) -> Cut:
         spans = np.array(self._spans, np.int64)
@@ -208,11 +208,11 @@ class _QuoteScan:
             return Cut(end, tuple(self._unclosed), spans, tuple(self._tails))
         before = end
         for close_at in range(len(spans) - 1, -1, -2):
-            line_end = _last_line_end(self._data, before, int(spans[close_at]) + 1)
+            line_end = last_line_end(self._data, before, int(spans[close_at]) + 1)
             if line_end:
                 return self._cut_at(line_end, spans)
             before = int(spans[close_at - 1])
-        return self._cut_at(_last_line_end(self._data, before), spans)
+        return self._cut_at(last_line_end(self._data, before), spans)
 
     def _cut_at(self, end: int, spans: Positions) -> Cut:
         unclosed, tails = (
