@@ -60,6 +60,11 @@ lock: $(VENV)/.runtime ## Lock the dependencies anew, with hashes and without ad
 	  uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-emit-index-url \
 	    --no-emit-find-links --custom-compile-command "make lock" requirements/$$name.in -o requirements/$$name.txt; \
 	done
+	@for name in conversion glue_catalog query; do \
+	  uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-emit-index-url \
+	    --no-emit-find-links --custom-compile-command "make lock" -c requirements/dev.txt \
+	    functions/$$name/requirements.in -o functions/$$name/requirements.txt; \
+	done
 
 clean: ## Remove the environment and everything that was made
 	rm -rf $(VENV) $(PEERS) $(LINT) $(EMULATOR) $(CI_TOOLS) .demo .bench build dist .mypy_cache .ruff_cache .pytest_cache \

@@ -3,8 +3,10 @@
 import io
 import itertools
 import time
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -12,6 +14,8 @@ import pytest
 from medical_data_pipeline.adapters.local.duckdb_query_engine import DuckDbEngineSettings, DuckDbQueryEngine
 from medical_data_pipeline.errors import QueryNotFound
 from medical_data_pipeline.model.query import EngineStatement, QueryState, ResultFormat
+from tests.athena_engines import athena_engine
+from tests.aws_emulator import emulated_aws
 
 DIGITS = "(VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9))"
 THOUSAND = f"SELECT a.n * 100 + b.n * 10 + c.n AS n FROM {DIGITS} a (n), {DIGITS} b (n), {DIGITS} c (n)"
@@ -21,18 +25,24 @@ QUERY_IDS = (f"contract-{number}" for number in itertools.count())
 
 @pytest.fixture(scope="module")
 def engine_factories(tmp_path_factory):
-    def duckdb():
-        settings = DuckDbEngineSettings(tmp_path_factory.mktemp("results"), (), workers=2)
-        return DuckDbQueryEngine(settings, lambda: datetime.now(UTC))
+    with ExitStack() as opened:
 
-    return {"duckdb": duckdb}
+        def duckdb_():
+            settings = DuckDbEngineSettings(tmp_path_factory.mktemp("results"), (), workers=2)
+            engine = DuckDbQueryEngine(settings, lambda: datetime.now(UTC))
+            opened.callback(engine.close)
+            return engine
+
+        def athena():
+            opened.enter_context(emulated_aws("contract"))
+            return opened.enter_context(athena_engine(duckdb.connect))
+
+        yield {"duckdb": duckdb_, "athena": athena}
 
 
-@pytest.fixture(scope="module", params=["duckdb"])
+@pytest.fixture(scope="module", params=["duckdb", "athena"])
 def engine(request, engine_factories):
-    engine = engine_factories[request.param]()
-    yield engine
-    engine.close()
+    return engine_factories[request.param]()
 
 
 def submit(engine, sql, *names, parameters=()):

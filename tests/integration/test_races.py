@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from medical_data_pipeline.composition.happenings import Happening
 from medical_data_pipeline.composition.local import LocalPipeline, LocalSettings, open_local
-from medical_data_pipeline.composition.local_worker import Happening
 from medical_data_pipeline.errors import StorageFull, TableNotFound
 from medical_data_pipeline.model.dataset import Dataset, LoadMode
 from medical_data_pipeline.model.load import FINAL_STATES, Load, LoadState

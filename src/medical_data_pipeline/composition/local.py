@@ -16,8 +16,9 @@ from medical_data_pipeline.adapters.local.iceberg_table_catalog import IcebergTa
 from medical_data_pipeline.adapters.local.sqlite_ledger import SqliteLedger
 from medical_data_pipeline.catalog.load_commit import LoadCommit
 from medical_data_pipeline.catalog.registration import CatalogService
+from medical_data_pipeline.composition.happenings import Happening, Report
 from medical_data_pipeline.composition.key_locks import KeyLocks
-from medical_data_pipeline.composition.local_worker import Happening, LocalWorker, Report, Stages
+from medical_data_pipeline.composition.local_worker import LocalWorker, Stages
 from medical_data_pipeline.composition.milestones import nothing
 from medical_data_pipeline.composition.reconciler import Reconciler
 from medical_data_pipeline.composition.upkeep import Upkeep

@@ -1,6 +1,6 @@
 """The embedded pipeline at work: loads converted by a few threads, committed in batches by one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -8,6 +8,7 @@ from threading import BoundedSemaphore, Event, Lock, Thread
 from time import monotonic
 
 from medical_data_pipeline.catalog.load_commit import CommitReport, LoadCommit
+from medical_data_pipeline.composition.happenings import Happening, Report
 from medical_data_pipeline.conversion.load_conversion import LoadConversion
 from medical_data_pipeline.errors import BackendError, PipelineError, SchemaConflict
 from medical_data_pipeline.model.load import Load, LoadState, Manifest
@@ -25,21 +26,6 @@ _LARGE_AT_ONCE = 1
 _GATHER_S = 0.02
 _MAX_GATHER_S = 0.25
 _GATHER_SHARE = 3.0
-
-
-@dataclass(frozen=True)
-class Happening:
-    """One thing that happened to a load, for the log: names and counts, never a key or a cell."""
-
-    event: str
-    load_id: str
-    table: str
-    detail: str = ""
-    rows_loaded: int = 0
-    rows_quarantined: int = 0
-
-
-Report = Callable[[Happening], None]
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,6 @@ from medical_data_pipeline.adapters.iceberg.maintenance import IcebergMaintenanc
 from medical_data_pipeline.adapters.local.duckdb_query_engine import DuckDbQueryEngine
 from medical_data_pipeline.ports import Clock, Ledger, TableCatalog
 
-# Time travel reaches back this far, and no query that runs now can need a file that was let go before.
-SNAPSHOT_AGE = timedelta(days=5)
-# So many states of a table are kept at most: each makes every commit a little dearer.
-MAX_SNAPSHOTS = 200
 SWEEP_PERIOD = timedelta(hours=1)
 
 
@@ -52,20 +48,12 @@ class Upkeep:
             if self._stopping.is_set():
                 return
             self._maintenance.compact(table)
-            self._expire(table)
+            self._maintenance.expire_due(table, self._clock())
         self._engine.sweep(self._clock())
         if self._clock() >= self._next_sweep:
             waiting = {load.load_id for load in self._ledger.unfinished()}
             self._maintenance.sweep_orphans(self._clock(), waiting=waiting)
             self._next_sweep = self._clock() + SWEEP_PERIOD
-
-    def _expire(self, table: str) -> None:
-        snapshots = self._catalog.find(table).snapshots
-        oldest_wanted = self._clock() - SNAPSHOT_AGE
-        if len(snapshots) > MAX_SNAPSHOTS:
-            oldest_wanted = max(oldest_wanted, snapshots[-MAX_SNAPSHOTS // 2].committed_at)
-        if snapshots and snapshots[0].committed_at < oldest_wanted:
-            self._maintenance.expire_snapshots(table, oldest_wanted)
 
     def _run(self, period_s: float) -> None:
         while not self._stopping.wait(period_s):

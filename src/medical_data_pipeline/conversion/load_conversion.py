@@ -63,6 +63,17 @@ class LoadConversion:
         with self.store.open(ObjectRef(load.source.bucket, manifest_key(load.table, load.load_id))) as file:
             return parse_manifest(file.read())
 
+    def renew(self, load: Load) -> None:
+        """Have the manifest of a load that is CONVERTED say that its content has arrived again.
+
+        Raises:
+            ObjectNotFound: it is gone; the load has to be converted again.
+        """
+        manifest = self.manifest(load)
+        if manifest.sequencer != load.sequencer:
+            renewed = replace(manifest, sequencer=load.sequencer)
+            self._put(load, manifest_key(load.table, load.load_id), manifest_to_json(renewed))
+
     def _converted(self, load: Load, content: BinaryIO, sha256_hex: str) -> Manifest | None:
         prefix = load_prefix(load.table, load.load_id)
         with self.files.folder(prefix) as folder:

@@ -14,6 +14,7 @@ from medical_data_pipeline.http_api import (
     operations_routes,
     query_routes,
     table_routes,
+    upload_routes,
 )
 from medical_data_pipeline.http_api.contract import Operation, openapi_document, operations
 from medical_data_pipeline.http_api.idempotency import IdempotencyKeys
@@ -30,7 +31,7 @@ from medical_data_pipeline.http_api.request_frame import RequestFrame
 from medical_data_pipeline.http_api.services import Services
 from medical_data_pipeline.http_api.threads import ThreadBounds
 
-ROUTERS = (query_routes, table_routes, load_routes, input_routes, operations_routes)
+ROUTERS = (query_routes, table_routes, load_routes, input_routes, upload_routes, operations_routes)
 
 
 def create_app(services: Services, version: str = "1") -> FastAPI:
@@ -43,8 +44,13 @@ def create_app(services: Services, version: str = "1") -> FastAPI:
         dependencies=[Depends(_require_known_parameters)],
         redirect_slashes=False,
     )
+    absent = {
+        module
+        for module, service in ((input_routes, services.intake), (upload_routes, services.uploads))
+        if service is None
+    }
     for module in ROUTERS:
-        if module is not input_routes or services.intake is not None:
+        if module not in absent:
             app.include_router(module.router)
     document = openapi_document(app)
     app.openapi = lambda: document  # type: ignore[method-assign]

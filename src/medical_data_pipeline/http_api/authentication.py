@@ -22,19 +22,25 @@ async def services_of(request: Request) -> Services:
 ServicesHere = Annotated[Services, Depends(services_of)]
 
 
-async def authenticated(credentials: Credentials, services: ServicesHere) -> Actor:
+async def authenticated(request: Request, credentials: Credentials, services: ServicesHere) -> Actor:
     """Raises: RequestProblem, 401."""
-    actor = _actor(credentials, services)
+    actor = _actor(request, credentials, services)
     if actor is None:
         raise RequestProblem(401, "UNAUTHENTICATED", "a valid bearer token is needed", headers=CHALLENGE)
     return actor
 
 
-async def authenticated_if_able(credentials: Credentials, services: ServicesHere) -> Actor | None:
-    return _actor(credentials, services)
+async def authenticated_if_able(
+    request: Request, credentials: Credentials, services: ServicesHere
+) -> Actor | None:
+    return _actor(request, credentials, services)
 
 
-def _actor(credentials: HTTPAuthorizationCredentials | None, services: Services) -> Actor | None:
+def _actor(
+    request: Request, credentials: HTTPAuthorizationCredentials | None, services: Services
+) -> Actor | None:
+    if services.identify is not None:
+        return services.identify(request.scope)
     if credentials is None or credentials.scheme.lower() != "bearer":
         return None
     return services.tokens.actor_for(credentials.credentials)

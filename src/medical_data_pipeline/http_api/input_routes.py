@@ -87,7 +87,7 @@ async def put_input(
 ) -> Response:
     """The bytes are checked against the checksums sent with them, and durable when this answers."""
     expected, preconditions = promises.checksums(), promises.preconditions()
-    _require_key(key)
+    require_key(key)
     _require_framing(request, services.limits.max_upload_bytes)
     if services.intake is None:
         raise ObjectNotFound("this server takes no uploads")
@@ -116,7 +116,7 @@ def _digest(where: str, text: str | None, size_bytes: int) -> bytes | None:
     return digest
 
 
-def _require_key(key: str) -> None:
+def require_key(key: str) -> None:
     # U+FFFD is what the server made of bytes that are not UTF-8: two keys could become one.
     if not key.isprintable() or "\ufffd" in key:
         raise InvalidObjectRef("a key is printable text in UTF-8")

@@ -54,7 +54,7 @@ class Asker:
         Raises:
             ClientDisconnect: the caller left, and the query was cancelled since nobody else knows its id.
         """
-        deadline = monotonic() + wait_s
+        deadline = monotonic() + min(wait_s, self.services.limits.max_wait_s)
         while status.state in UNFINISHED:
             left_s = max(0.0, deadline - monotonic())
             status = await self.status(status.query_id, min(left_s, WAIT_SLICE_S))
@@ -84,6 +84,10 @@ class Asker:
             return Response(content, media_type=MEDIA_TYPES[AnswerFormat.JSON])
         chunks = await in_thread(self._bounds.queries, self._begun_export, status.query_id, kind)
         name = f"{status.query_id}.{kind.value}"
+        if self.services.links is not None:
+            media_type = MEDIA_TYPES[wanted.format]
+            url = await in_thread(self._bounds.queries, self.services.links.link, name, chunks, media_type)
+            return Response(status_code=303, headers={"Location": url})
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         return StreamingResponse(chunks, headers=headers, media_type=MEDIA_TYPES[wanted.format])
 

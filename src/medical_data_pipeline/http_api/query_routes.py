@@ -54,9 +54,11 @@ _HEADERS = {
     "Location": {"schema": {"type": "string"}, "description": "Where the state is"},
     "Retry-After": {"schema": {"type": "string"}, "description": "Seconds until it is worth asking"},
 }
+_LOCATION = {"Location": {"schema": {"type": "string"}, "description": "Where the file is"}}
 RESULT: dict[int | str, dict[str, Any]] = {
     200: {"model": QueryResults, "description": "The result, or its first page", "content": _FILES},
     202: {"model": QueryInfo, "description": "Not ready yet", "headers": _HEADERS},
+    303: {"description": "The file is at Location, for some minutes", "headers": _LOCATION},
 }
 SUBMITTED = documented(400, 401, 403, 406, 409, 413, 422, 429, 500, 503, 504)
 _BODY = {

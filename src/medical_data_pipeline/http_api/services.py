@@ -3,11 +3,12 @@
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from medical_data_pipeline.conversion.intake import Preconditions, Upload
 from medical_data_pipeline.model.load import Load
 from medical_data_pipeline.model.query import Actor, QueryRequest, QueryStatus, ResultFormat, ResultPage
+from medical_data_pipeline.model.upload import SignedUpload
 from medical_data_pipeline.ports import AccessPolicy, Checksums, Ledger, ObjectStore, TableReader
 
 
@@ -44,6 +45,24 @@ class Intake(Protocol):
     ) -> Upload: ...
 
 
+class UploadSigner(Protocol):
+    """Lets somebody put one raw file into the store without passing through here."""
+
+    def sign(self, key: str, size_bytes: int, sha256: bytes, actor: Actor) -> SignedUpload:
+        """A permission for exactly these bytes under `input/` + `key`, for some minutes.
+
+        Raises:
+            InvalidObjectRef: the key cannot be used.
+        """
+
+
+class ResultLinks(Protocol):
+    """Puts a result where it can be fetched from, for programs that cannot answer with a large body."""
+
+    def link(self, name: str, chunks: Iterator[bytes], media_type: str) -> str:
+        """An address that gives the file to whoever has it, for some minutes."""
+
+
 class HealthReport(Protocol):
     """Whether the program can do its work now; `checks` says of each part "ok" or what is wrong with it."""
 
@@ -64,6 +83,7 @@ class HttpLimits:
     max_page_rows: int = 10_000
     max_page_bytes: int = 5_000_000
     simple_wait_s: float = 25.0  # GET /query; below API Gateway's 29 seconds
+    max_wait_s: float = 25.0
     max_uploads_at_once: int = 16
     max_waits_at_once: int = 64
 
@@ -73,7 +93,9 @@ class Services:
     """Everything behind the routes. Without `intake` there is no upload, without `replay` no replay.
 
     `count_loads` gives the number of loads by state for /metrics. `page_token_key` signs page tokens:
-    several instances that serve the same results share one.
+    several instances that serve the same results share one. `identify` tells who sends the request of an ASGI
+    scope, where a gateway has checked that already; then no token is looked at. With `uploads` there is
+    POST /uploads, and with `links` results as files are fetched from there.
     """
 
     tokens: TokenVerifier
@@ -86,5 +108,8 @@ class Services:
     intake: Intake | None = None
     replay: Callable[[str], Load] | None = None
     count_loads: Callable[[], Mapping[str, int]] = dict
+    identify: Callable[[Mapping[str, Any]], Actor | None] | None = None
+    uploads: UploadSigner | None = None
+    links: ResultLinks | None = None
     limits: HttpLimits = field(default_factory=HttpLimits)
     page_token_key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)

@@ -21,6 +21,11 @@ from medical_data_pipeline.adapters.iceberg.table_commits import (
 from medical_data_pipeline.adapters.iceberg.warehouse_files import StoredFile
 from medical_data_pipeline.model.keys import CURATED_PREFIX
 
+# Time travel reaches back this far, and no query that runs now can need a file that was let go before.
+SNAPSHOT_AGE = timedelta(days=5)
+# So many states of a table are kept at most: each makes every commit a little dearer.
+MAX_SNAPSHOTS = 200
+
 
 @dataclass(frozen=True)
 class CompactionRule:
@@ -56,6 +61,15 @@ class IcebergMaintenance:
         merged = replace(merged, partition=chosen[0].partition)
         is_done = self._catalog.retried(table, lambda: self._exchange(table, chosen, merged))
         return len(chosen) if is_done else 0
+
+    def expire_due(self, table: str, now: datetime) -> None:
+        """Forget the snapshots that nobody may ask for any more."""
+        snapshots = self._catalog.find(table).snapshots
+        oldest_wanted = now - SNAPSHOT_AGE
+        if len(snapshots) > MAX_SNAPSHOTS:
+            oldest_wanted = max(oldest_wanted, snapshots[-MAX_SNAPSHOTS // 2].committed_at)
+        if snapshots and snapshots[0].committed_at < oldest_wanted:
+            self.expire_snapshots(table, oldest_wanted)
 
     def expire_snapshots(self, table: str, older_than: datetime, keep: int = 1) -> None:
         """Forget snapshots older than a moment, but for the newest `keep`; their files are swept later."""

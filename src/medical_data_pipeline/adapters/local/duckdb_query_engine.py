@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from medical_data_pipeline.adapters.local.duckdb_exports import export, export_csv
 from medical_data_pipeline.adapters.local.duckdb_query_queue import AcceptedQuery, QueryQueue
 from medical_data_pipeline.adapters.local.duckdb_result_folder import DuckDbResultFolder
 from medical_data_pipeline.adapters.local.duckdb_sql.translate import Translation, translate
@@ -19,6 +18,7 @@ from medical_data_pipeline.adapters.local.duckdb_worker.failures import UNAVAILA
 from medical_data_pipeline.adapters.local.duckdb_worker.messages import Failed, Finished, Run, WorkerLimits
 from medical_data_pipeline.adapters.local.duckdb_worker.process import WorkerPlan
 from medical_data_pipeline.adapters.local.duckdb_worker_slot import SlotLimits, WorkerSlot
+from medical_data_pipeline.adapters.result_files.exports import batches_of, export, export_csv
 from medical_data_pipeline.errors import (
     BackendError,
     InvalidRequest,
@@ -126,12 +126,12 @@ class DuckDbQueryEngine(QueryEngine):
 
     def export(self, query_id: str, wanted: ResultFormat) -> Iterator[bytes]:
         with _expired_meanwhile():
-            return export(self._result(query_id).open(), wanted)
+            return export(batches_of(self._result(query_id).open()), wanted)
 
     def export_spreadsheet_csv(self, query_id: str) -> Iterator[bytes]:
         """CSV in which no text is taken for a formula; see `export_csv`."""
         with _expired_meanwhile():
-            return export_csv(self._result(query_id).open(), is_spreadsheet_safe=True)
+            return export_csv(batches_of(self._result(query_id).open()), is_spreadsheet_safe=True)
 
     def cancel(self, query_id: str) -> None:
         query = self._find(query_id)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from medical_data_pipeline.adapters.local.duckdb_values import python_values
+from medical_data_pipeline.adapters.result_files.arrow_values import python_values
 from medical_data_pipeline.model.query import ResultColumn, ResultPage
 
 

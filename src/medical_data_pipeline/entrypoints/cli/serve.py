@@ -18,8 +18,8 @@ from fastapi import FastAPI
 
 from medical_data_pipeline.adapters.local.token_file import TokenFile
 from medical_data_pipeline.adapters.local.yaml_datasets import load_datasets
+from medical_data_pipeline.composition.happenings import Happening
 from medical_data_pipeline.composition.local import LocalPipeline, LocalSettings, open_local
-from medical_data_pipeline.composition.local_worker import Happening
 from medical_data_pipeline.composition.milestones import faulty_at, nothing
 from medical_data_pipeline.entrypoints.json_log import log_as_json
 from medical_data_pipeline.errors import SettingsError

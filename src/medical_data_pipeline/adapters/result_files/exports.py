@@ -1,18 +1,32 @@
 """A stored result as a file in pieces (Arrow, Parquet, CSV); memory does not grow with it."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from medical_data_pipeline.adapters.local.duckdb_csv_text import csv_header, csv_lines
+from medical_data_pipeline.adapters.result_files.csv_text import csv_header, csv_lines
 from medical_data_pipeline.model.query import ResultFormat
 
 ROW_GROUP_BYTES = 32 << 20
 
 
-def export(result: pa.RecordBatchFileReader, wanted: ResultFormat) -> Iterator[bytes]:
+@dataclass(frozen=True)
+class Batches:
+    """A result as Arrow, to be gone through once."""
+
+    schema: pa.Schema
+    batches: Iterable[pa.RecordBatch]
+
+
+def batches_of(result: pa.RecordBatchFileReader) -> Batches:
+    indexes = range(result.num_record_batches)
+    return Batches(result.schema, (result.get_batch(index) for index in indexes))
+
+
+def export(result: Batches, wanted: ResultFormat) -> Iterator[bytes]:
     match wanted:
         case ResultFormat.CSV:
             return export_csv(result)
@@ -22,27 +36,27 @@ def export(result: pa.RecordBatchFileReader, wanted: ResultFormat) -> Iterator[b
             return _parquet(result)
 
 
-def export_csv(result: pa.RecordBatchFileReader, *, is_spreadsheet_safe: bool = False) -> Iterator[bytes]:
+def export_csv(result: Batches, *, is_spreadsheet_safe: bool = False) -> Iterator[bytes]:
     """CSV after RFC 4180: null is an empty cell, the empty string a quoted one.
 
     `is_spreadsheet_safe` puts an apostrophe before text that a spreadsheet would run as a formula, which
     changes the text.
     """
     yield csv_header(result.schema.names)
-    for batch in _batches(result):
+    for batch in result.batches:
         yield csv_lines(batch, is_spreadsheet_safe)
 
 
-def _arrow(result: pa.RecordBatchFileReader) -> Iterator[bytes]:
+def _arrow(result: Batches) -> Iterator[bytes]:
     written = _Written()
     with pa.ipc.new_stream(pa.PythonFile(written, "w"), result.schema) as writer:
-        for batch in _batches(result):
+        for batch in result.batches:
             writer.write_batch(batch)
             yield written.take()
     yield written.take()
 
 
-def _parquet(result: pa.RecordBatchFileReader) -> Iterator[bytes]:
+def _parquet(result: Batches) -> Iterator[bytes]:
     written = _Written()
     schema = _with_distinct_names(result.schema)
     with pq.ParquetWriter(pa.PythonFile(written, "w"), schema, compression="zstd") as writer:
@@ -54,14 +68,10 @@ def _parquet(result: pa.RecordBatchFileReader) -> Iterator[bytes]:
     yield written.take()
 
 
-def _batches(result: pa.RecordBatchFileReader) -> Iterator[pa.RecordBatch]:
-    return (result.get_batch(index) for index in range(result.num_record_batches))
-
-
-def _row_groups(result: pa.RecordBatchFileReader) -> Iterator[list[pa.RecordBatch]]:
+def _row_groups(result: Batches) -> Iterator[list[pa.RecordBatch]]:
     group: list[pa.RecordBatch] = []
     size_bytes = 0
-    for batch in _batches(result):
+    for batch in result.batches:
         group.append(batch)
         size_bytes += batch.nbytes
         if size_bytes >= ROW_GROUP_BYTES:

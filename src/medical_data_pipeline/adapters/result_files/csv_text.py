@@ -7,7 +7,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from medical_data_pipeline.adapters.local.duckdb_values import python_values
+from medical_data_pipeline.adapters.result_files.arrow_values import python_values
 
 _NEEDS_QUOTES = '[",\r\n]|^$'
 _SCALE_WITHOUT_EXPONENT = 6

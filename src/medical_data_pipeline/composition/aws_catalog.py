@@ -1,0 +1,121 @@
+"""The catalog function put together: manifests that were written, to rows that readers see; and upkeep."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from medical_data_pipeline.adapters.aws.dynamodb_ledger import DynamoDbLedger
+from medical_data_pipeline.adapters.aws.events import (
+    CONVERT,
+    Message,
+    Task,
+    Unknown,
+    Work,
+    parse_messages,
+    parse_work,
+)
+from medical_data_pipeline.adapters.aws.glue_iceberg_catalog import GlueIcebergCatalog
+from medical_data_pipeline.adapters.aws.s3_object_store import S3ObjectStore
+from medical_data_pipeline.adapters.aws.sqs_tasks import SqsTasks
+from medical_data_pipeline.adapters.iceberg.maintenance import IcebergMaintenance
+from medical_data_pipeline.catalog.load_commit import LoadCommit
+from medical_data_pipeline.catalog.registration import CatalogService
+from medical_data_pipeline.composition.aws_batches import (
+    Surroundings,
+    TimeLeft,
+    Turn,
+    batch_answer,
+    done_one_by_one,
+)
+from medical_data_pipeline.composition.aws_commits import Commits
+from medical_data_pipeline.composition.aws_settings import CatalogSettings
+from medical_data_pipeline.composition.aws_upkeep import AwsUpkeep
+from medical_data_pipeline.composition.happenings import Happening
+from medical_data_pipeline.errors import InputError, LoadNotFound
+from medical_data_pipeline.model.keys import manifest_key
+from medical_data_pipeline.model.load import Load, Manifest
+from medical_data_pipeline.model.manifest_json import parse_manifest
+from medical_data_pipeline.model.objects import ObjectCreated, ObjectRef
+
+
+class CatalogFunction:
+    """Takes the messages of the catalog queue, all manifests of a batch in one commit a table."""
+
+    def __init__(self, settings: CatalogSettings, around: Surroundings) -> None:
+        s3, glue = around.client("s3"), around.client("glue")
+        bucket, scratch = settings.bucket, around.scratch
+        catalog = GlueIcebergCatalog(glue, s3, settings.glue_database, bucket, scratch)
+        self._store = S3ObjectStore(s3, scratch)
+        self._ledger = DynamoDbLedger(around.client("dynamodb"), settings.ledger_table)
+        self._report = around.report
+        stage = LoadCommit(
+            CatalogService(catalog), self._ledger, self._manifest_of, around.clock, around.reached
+        )
+        conversions = SqsTasks(around.client("sqs"), settings.conversion_queue_url)
+        self._commits = Commits(
+            stage,
+            self._ledger,
+            lambda load: conversions.send(Task(CONVERT, load.load_id)),
+            around.clock,
+            around.report,
+        )
+        self._upkeep = AwsUpkeep(
+            catalog, IcebergMaintenance(catalog), self._ledger, around.clock, around.report
+        )
+
+    def handle(self, event: Mapping[str, Any], time_left: TimeLeft) -> Mapping[str, Any]:
+        """The answer to a batch: which of its messages have to come again."""
+        messages = parse_messages(event)
+        found: dict[str, list[Manifest]] = {}
+
+        def read(turn: Turn) -> None:
+            works = parse_work(turn.message.body)
+            manifests = [manifest for work in works for manifest in self._read(work, time_left)]
+            found[turn.message.message_id] = manifests
+
+        failed = done_one_by_one(messages, time_left, read, self._report)
+        again = self._commits.settle([manifest for manifests in found.values() for manifest in manifests])
+        failed += [each for each in messages if _holds(each, found, again)]
+        return batch_answer(failed)
+
+    def _read(self, work: Work, time_left: TimeLeft) -> Sequence[Manifest]:
+        """The manifests that a message speaks of."""
+        match work:
+            case ObjectCreated(ref=ref):
+                return self._manifests_at(ref)
+            case Task(name="commit"):
+                load = self._ledger.find(work.load_id)
+                return self._manifests_at(ObjectRef(load.source.bucket, _key_of(load)))
+            case Task(name="maintain"):
+                self._upkeep.once(time_left)
+            case Task(name=kind) | Unknown(kind=kind):
+                self._ignore(kind)
+        return ()
+
+    def _manifests_at(self, ref: ObjectRef) -> Sequence[Manifest]:
+        """The manifest, if it is one of ours: anybody may put a file below `record_folders/`."""
+        try:
+            with self._store.open(ref) as content:
+                manifest = parse_manifest(content.read())
+            load = self._ledger.find(manifest.load_id)
+        except (InputError, LoadNotFound):
+            self._ignore("not a manifest of a load")
+            return ()
+        if ref.key != _key_of(load):
+            self._ignore("a manifest in another load's place")
+            return ()
+        return [manifest]
+
+    def _manifest_of(self, load: Load) -> Manifest:
+        with self._store.open(ObjectRef(load.source.bucket, _key_of(load))) as content:
+            return parse_manifest(content.read())
+
+    def _ignore(self, what: str) -> None:
+        self._report(Happening("event-ignored", "", "", what))
+
+
+def _key_of(load: Load) -> str:
+    return manifest_key(load.table, load.load_id)
+
+
+def _holds(message: Message, found: Mapping[str, Sequence[Manifest]], loads: frozenset[str]) -> bool:
+    return any(manifest.load_id in loads for manifest in found.get(message.message_id, ()))

@@ -1,0 +1,102 @@
+"""Converted loads committed in batches; one that cannot be stops no other."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from medical_data_pipeline.catalog.load_commit import CommitReport, LoadCommit
+from medical_data_pipeline.composition.happenings import Happening, Report, of_load, of_manifest, told
+from medical_data_pipeline.errors import BackendError, LoadNotFound, SchemaConflict
+from medical_data_pipeline.model.load import Load, LoadState, Manifest
+from medical_data_pipeline.ports import Clock, Ledger
+
+_MAX_ATTEMPTS = 5
+# A manifest is announced a moment before the ledger is told of it.
+_LOOKS = 6
+_PAUSE_S = 0.5
+
+
+@dataclass(frozen=True)
+class Commits:
+    """Drives the catalog stage. `convert_again` has a load converted once more."""
+
+    stage: LoadCommit
+    ledger: Ledger
+    convert_again: Callable[[Load], None]
+    clock: Clock
+    report: Report
+
+    def settle(self, batch: Sequence[Manifest]) -> frozenset[str]:
+        """Commit what can be; the loads whose commit has to be tried again later."""
+        again, waiting = self._committed(batch)
+        for _ in range(_LOOKS):
+            if not waiting:
+                break
+            time.sleep(_PAUSE_S)
+            further, waiting = self._committed(waiting)
+            again |= further
+        # Whoever converts what still waits will write its manifest anew, which is announced then.
+        return again
+
+    def _committed(self, batch: Sequence[Manifest]) -> tuple[frozenset[str], Sequence[Manifest]]:
+        """The loads to try again, and those that the ledger does not know as converted yet."""
+        if not batch:
+            return frozenset(), ()
+        try:
+            done = self.stage.commit(batch)
+        except BackendError as error:
+            return self._by_table(batch, error)
+        except Exception as error:
+            if len(batch) > 1:
+                return self._each([[manifest] for manifest in batch])
+            self._refused(batch[0], error)
+            return frozenset(), ()
+        self._tell(done)
+        return frozenset(), [manifest for manifest in done.outdated if self._is_about_to_be(manifest)]
+
+    def _by_table(
+        self, batch: Sequence[Manifest], error: Exception
+    ) -> tuple[frozenset[str], Sequence[Manifest]]:
+        tables: dict[str, list[Manifest]] = {}
+        for manifest in batch:
+            tables.setdefault(manifest.table, []).append(manifest)
+        if len(tables) > 1:
+            return self._each(list(tables.values()))
+        # The outcome may be unknown: nothing is cleaned up, the same commit comes again.
+        for manifest in batch:
+            self.report(Happening("commit-failed", manifest.load_id, manifest.table, told(error)))
+        return frozenset(manifest.load_id for manifest in batch), ()
+
+    def _each(self, parts: Sequence[Sequence[Manifest]]) -> tuple[frozenset[str], Sequence[Manifest]]:
+        outcomes = [self._committed(part) for part in parts]
+        again = frozenset(load_id for failed, _ in outcomes for load_id in failed)
+        return again, [manifest for _, waiting in outcomes for manifest in waiting]
+
+    def _refused(self, manifest: Manifest, error: Exception) -> None:
+        """Another load gave the table its types first, or a file was lost: the raw file is read again."""
+        load = self.ledger.find(manifest.load_id)
+        if load.attempts + 1 < _MAX_ATTEMPTS:
+            self.ledger.advance(load.load_id, LoadState.RECEIVED, detail=told(error), now=self.clock())
+            self.convert_again(load)
+            return
+        is_refused = isinstance(error, SchemaConflict)
+        self.ledger.advance(
+            load.load_id,
+            LoadState.REFUSED if is_refused else LoadState.FAILED,
+            reason="SCHEMA_CONFLICT" if is_refused else "INTERNAL",
+            detail=told(error),
+            now=self.clock(),
+        )
+        self.report(of_load(self.ledger.find(load.load_id)))
+
+    def _is_about_to_be(self, manifest: Manifest) -> bool:
+        try:
+            load = self.ledger.find(manifest.load_id)
+        except LoadNotFound:
+            return False
+        return load.state is LoadState.RECEIVED and load.sequencer == manifest.sequencer
+
+    def _tell(self, done: CommitReport) -> None:
+        for event, manifests in (("committed", done.committed), ("superseded", done.superseded)):
+            for manifest in manifests:
+                self.report(of_manifest(event, manifest))

@@ -1,0 +1,144 @@
+"""The query function put together: the HTTP contract over Athena, the ledger and the bucket."""
+
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import boto3
+from fastapi import FastAPI
+
+from medical_data_pipeline.adapters.aws.athena_query_engine import AthenaQueryEngine, AthenaSettings, Rows
+from medical_data_pipeline.adapters.aws.aws_clients import Client
+from medical_data_pipeline.adapters.aws.dynamodb_ledger import DynamoDbLedger
+from medical_data_pipeline.adapters.aws.dynamodb_queries import DynamoDbQueries
+from medical_data_pipeline.adapters.aws.events import REPLAY, Task
+from medical_data_pipeline.adapters.aws.glue_tables import GlueTables
+from medical_data_pipeline.adapters.aws.s3_links import S3ResultLinks, S3UploadSigner
+from medical_data_pipeline.adapters.aws.s3_object_store import S3ObjectStore
+from medical_data_pipeline.adapters.aws.sqs_tasks import SqsTasks
+from medical_data_pipeline.composition.aws_batches import Surroundings
+from medical_data_pipeline.composition.aws_result_columns import result_columns
+from medical_data_pipeline.composition.aws_settings import QuerySettings
+from medical_data_pipeline.errors import PipelineError
+from medical_data_pipeline.http_api.app import create_app
+from medical_data_pipeline.http_api.services import HttpLimits, Services
+from medical_data_pipeline.model.load import Load
+from medical_data_pipeline.model.query import Actor, EngineTable, ResultColumn, ResultFormat
+from medical_data_pipeline.ports import LoadFilter
+from medical_data_pipeline.query.policies import FullAccess
+from medical_data_pipeline.query.service import QueryService
+
+# The gateway waits 29 seconds, of which planning, starting and reading take a few. A function's answer has at
+# most 6 MB, in which every quote of a page takes two bytes.
+LIMITS = HttpLimits(max_page_bytes=2_500_000, simple_wait_s=20.0, max_wait_s=20.0)
+
+
+@dataclass(frozen=True)
+class AwsHealth:
+    """Whether the function can work; `checks` says of each part "ok" or what is wrong."""
+
+    is_ready: bool
+    checks: Mapping[str, str]
+
+
+class NoTokens:
+    """Nobody comes with a token of ours: the gateway knows who sends a request."""
+
+    def actor_for(self, token: str) -> Actor | None:
+        return None
+
+
+def query_app(settings: QuerySettings, around: Surroundings) -> FastAPI:
+    s3, dynamodb = around.client("s3"), around.client("dynamodb")
+    tables = GlueTables(around.client("glue"), s3, settings.glue_database)
+    ledger = DynamoDbLedger(dynamodb, settings.ledger_table)
+    started = DynamoDbQueries(
+        dynamodb, settings.queries_table, around.clock, timedelta(days=settings.query_result_days)
+    )
+    engine = AthenaQueryEngine(
+        around.client("athena"),
+        started,
+        AthenaSettings(settings.workgroup, settings.glue_database),
+        lambda table: _snapshot(tables, table),
+        result_columns,
+        _result_file,
+    )
+    policy, key = FullAccess(), started.signing_key()
+    queries = QueryService(
+        tables, engine, policy, around.clock, settings.glue_database, lambda: secrets.token_hex(16), key
+    )
+    conversions = SqsTasks(around.client("sqs"), settings.conversion_queue_url)
+
+    def replay(load_id: str) -> Load:
+        load = ledger.find(load_id)
+        conversions.send(Task(REPLAY, load_id))
+        return load
+
+    return create_app(
+        Services(
+            tokens=NoTokens(),
+            queries=queries,
+            catalog=tables,
+            policy=policy,
+            ledger=ledger,
+            store=S3ObjectStore(s3, around.scratch),
+            health=lambda: _health(ledger, tables),
+            replay=replay,
+            identify=identified,
+            uploads=S3UploadSigner(
+                around.client("sts"), _s3_of_role, settings.upload_role_arn, settings.bucket, around.clock
+            ),
+            links=S3ResultLinks(s3, settings.bucket, settings.result_prefix),
+            limits=LIMITS,
+            page_token_key=key,
+        )
+    )
+
+
+def identified(scope: Mapping[str, Any]) -> Actor | None:
+    """Who the gateway says the caller is: the subject of a token it checked, or the principal that signed."""
+    context = scope.get("aws.event", {}).get("requestContext", {})
+    authorizer = context.get("authorizer") or {}
+    claims = authorizer.get("claims") or authorizer.get("jwt", {}).get("claims") or {}
+    iam = authorizer.get("iam") or context.get("identity") or {}
+    name = claims.get("sub") or iam.get("userArn")
+    return Actor(str(name), "reader") if name else None
+
+
+def _result_file(columns: Sequence[ResultColumn], rows: Rows, wanted: ResultFormat) -> Iterator[bytes]:
+    # Few queries want a file, and every cold start would wait for Arrow.
+    from medical_data_pipeline.adapters.aws.athena_arrow import result_file  # noqa: PLC0415
+
+    return result_file(columns, rows, wanted)
+
+
+def _snapshot(tables: GlueTables, table: EngineTable) -> int | None:
+    """The snapshot of the state that a statement was planned on."""
+    found = tables.find(table.name)
+    is_same = found.metadata_location == table.location and bool(found.snapshots)
+    return found.snapshots[-1].snapshot_id if is_same else None
+
+
+def _s3_of_role(credentials: Mapping[str, Any]) -> Client:
+    return boto3.client(
+        "s3",
+        aws_access_key_id=credentials["AccessKeyId"],
+        aws_secret_access_key=credentials["SecretAccessKey"],
+        aws_session_token=credentials["SessionToken"],
+    )
+
+
+def _health(ledger: DynamoDbLedger, tables: GlueTables) -> AwsHealth:
+    checks = {}
+    for name, check in (
+        ("ledger", lambda: ledger.list(LoadFilter(limit=1))),
+        ("catalog", tables.list),
+    ):
+        try:
+            check()
+            checks[name] = "ok"
+        except PipelineError as error:
+            checks[name] = type(error).__name__
+    return AwsHealth(all(said == "ok" for said in checks.values()), checks)

@@ -1,0 +1,55 @@
+"""What lies under `input/` against the ledger, and loads that stand still: events that were lost."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from medical_data_pipeline.composition.aws_batches import TimeLeft
+from medical_data_pipeline.conversion.intake import IntakeService
+from medical_data_pipeline.model.keys import RAW_PREFIX
+from medical_data_pipeline.model.load import Load, LoadState
+from medical_data_pipeline.ports import Clock, Ledger, ObjectStore
+
+# An event may take some minutes; after that the object is announced without it.
+_QUIET_TIME = timedelta(minutes=10)
+# Longer than a message stays out with a function that died over it.
+_STANDSTILL = timedelta(hours=1)
+# A large file's job may run for eight hours.
+_LONG_STANDSTILL = timedelta(hours=9)
+_LONG_BYTES = 256 << 20
+_LEAST_S = 15.0
+
+
+@dataclass(frozen=True)
+class AwsReconciler:
+    """`convert` and `commit` put a load back before the functions whose work on it is due."""
+
+    store: ObjectStore
+    intake: IntakeService
+    ledger: Ledger
+    convert: Callable[[Load], None]
+    commit: Callable[[Load], None]
+    clock: Clock
+
+    def scan(self, time_left: TimeLeft) -> int:
+        """Announce what is missing, as far as the time goes; returns how many loads were announced."""
+        now = self.clock()
+        found = sum(self._is_announced_again(load, now) for load in self.ledger.unfinished())
+        for head in self.store.list(self.intake.bucket, RAW_PREFIX):
+            if time_left() < _LEAST_S:
+                break
+            if now - head.modified_at < _QUIET_TIME:
+                continue
+            complete = head if head.version else self.store.head(head.ref)
+            found += self.intake.announce(complete) is not None
+        return found
+
+    def _is_announced_again(self, load: Load, now: datetime) -> bool:
+        standstill = _LONG_STANDSTILL if load.size_bytes > _LONG_BYTES else _STANDSTILL
+        if now - load.updated_at < standstill:
+            return False
+        if load.state is LoadState.RECEIVED:
+            self.convert(load)
+        else:
+            self.commit(load)
+        return True

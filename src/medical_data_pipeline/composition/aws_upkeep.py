@@ -1,0 +1,39 @@
+"""What keeps tables quick and the bucket small, done once each time it is due, as far as the time goes."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from medical_data_pipeline.adapters.iceberg.maintenance import IcebergMaintenance
+from medical_data_pipeline.composition.aws_batches import TimeLeft
+from medical_data_pipeline.composition.happenings import Happening, Report, told
+from medical_data_pipeline.ports import Clock, Ledger, TableCatalog
+
+# A large file's job writes for hours before anything is committed.
+_GRACE = timedelta(days=1)
+_LEAST_S = 60.0
+
+
+@dataclass(frozen=True)
+class AwsUpkeep:
+    """Looks after every table of the catalog."""
+
+    catalog: TableCatalog
+    maintenance: IcebergMaintenance
+    ledger: Ledger
+    clock: Clock
+    report: Report
+
+    def once(self, time_left: TimeLeft) -> None:
+        """Merge, expire and sweep. What fails for one table is done another night."""
+        for table in self.catalog.list():
+            if time_left() < _LEAST_S:
+                self.report(Happening("upkeep-postponed", "", table))
+                return
+            try:
+                self.maintenance.compact(table)
+                self.maintenance.expire_due(table, self.clock())
+            except Exception as error:
+                self.report(Happening("upkeep-failed", "", table, told(error)))
+        waiting = {load.load_id for load in self.ledger.unfinished()}
+        removed = self.maintenance.sweep_orphans(self.clock(), _GRACE, waiting)
+        self.report(Happening("upkeep-done", "", "", f"{removed} files removed"))

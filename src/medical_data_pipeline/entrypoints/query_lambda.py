@@ -1,0 +1,43 @@
+"""The Lambda handler of the query function: the same HTTP application, carried by Mangum."""
+
+import os
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, cast
+
+from aws_lambda_powertools import Logger, Metrics
+from mangum import Mangum
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from medical_data_pipeline.composition.aws_query import query_app
+from medical_data_pipeline.composition.aws_settings import QuerySettings
+from medical_data_pipeline.entrypoints.lambda_surroundings import LambdaContext, surroundings
+
+logger = Logger(log_uncaught_exceptions=False)
+metrics = Metrics()
+# No tracer: its import is a quarter of a cold start, and Lambda itself traces every invocation.
+TEXT = ["text/", "application/json", "application/problem+json"]
+
+
+class BelowStage:
+    """The gateway's stage is a part of the address that the application cannot see in the path."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        stage = scope.get("aws.event", {}).get("requestContext", {}).get("stage", "")
+        root_path = f"/{stage}" if stage and stage != "$default" else ""
+        await self._app({**scope, "root_path": root_path}, receive, send)
+
+
+@cache
+def carried() -> Mangum:
+    """Made at the first request and kept: a cold start is paid for once."""
+    app = query_app(QuerySettings.from_environ(os.environ), surroundings(logger, metrics))
+    return Mangum(cast(Any, BelowStage(app)), lifespan="off", text_mime_types=TEXT)
+
+
+def handler(event: Mapping[str, Any], context: LambdaContext) -> Mapping[str, Any]:
+    logger.append_keys(request_id=context.aws_request_id)
+    return cast(Mapping[str, Any], carried()(cast(Any, event), cast(Any, context)))

@@ -1,0 +1,58 @@
+"""The images hold what their functions import, and nothing else."""
+
+import re
+import sys
+from functools import cache
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import grimp
+import pytest
+
+ROOT = Path(__file__).parents[2]
+HANDLERS = {"conversion": "conversion", "glue_catalog": "catalog", "query": "query"}
+PACKAGE = "medical_data_pipeline"
+# Whatever has boto3 has these.
+COME_ALONG = {"botocore", "urllib3"}
+
+
+@cache
+def graph() -> grimp.ImportGraph:
+    return grimp.build_graph(PACKAGE, include_external_packages=True)
+
+
+def imported(stage: str) -> set[str]:
+    """The distributions that a handler imports, itself or through other modules."""
+    handler = f"{PACKAGE}.entrypoints.{stage}_lambda"
+    modules = graph().find_upstream_modules(handler) | {handler}
+    names = {name for module in modules for name in graph().find_modules_directly_imported_by(module)}
+    foreign = {name for name in names if not name.startswith(PACKAGE)} - sys.stdlib_module_names - COME_ALONG
+    owners = packages_distributions()
+    return {owners[name][0].lower().replace("_", "-") for name in foreign}
+
+
+@pytest.mark.parametrize("function", HANDLERS)
+def test_an_image_is_given_what_its_function_imports(function: str) -> None:
+    lines = (ROOT / "functions" / function / "requirements.in").read_text().splitlines()
+    named = {re.split(r"[\[=<>]", line)[0] for line in lines if line and not line.startswith("#")}
+
+    assert named == imported(HANDLERS[function])
+
+
+@pytest.mark.parametrize("function", HANDLERS)
+def test_an_images_packages_are_those_the_tests_run_with(function: str) -> None:
+    pattern = re.compile(r"^([a-z0-9-]+)==([^ \\]+)", re.MULTILINE)
+    of_tests = dict(pattern.findall((ROOT / "requirements" / "dev.txt").read_text()))
+    locked = pattern.findall((ROOT / "functions" / function / "requirements.txt").read_text())
+
+    assert locked
+    assert [(name, version) for name, version in locked if of_tests.get(name, version) != version] == []
+
+
+@pytest.mark.parametrize("function", HANDLERS)
+def test_an_image_runs_as_nobody_and_takes_hashed_packages_only(function: str) -> None:
+    text = (ROOT / "functions" / function / "Dockerfile").read_text()
+
+    assert re.search(r"^USER 10001:10001$", text, re.MULTILINE)
+    assert "--require-hashes" in text
+    assert f"functions/{function}/requirements.txt" in text

@@ -1,0 +1,231 @@
+"""The conversion and the catalog function on an emulated AWS, with what events of AWS bring."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from medical_data_pipeline.adapters.aws.aws_clients import aws_client
+from medical_data_pipeline.composition.milestones import nothing
+from medical_data_pipeline.errors import BackendUnavailable
+from medical_data_pipeline.model.load import LoadState
+from tests.aws_bench import BUCKET, AwsBench, aws_bench, failures, raw, sqs_batch, time_left
+
+CSV = "id,name\n1,Ann\n2,Bob\n"
+ANN, BOB = (1, "Ann"), (2, "Bob")
+
+
+def fail(milestone: str) -> None:
+    raise BackendUnavailable("the disk is gone")
+
+
+@pytest.fixture
+def aws(tmp_path: Path) -> Iterator[AwsBench]:
+    with aws_bench(tmp_path) as bench:
+        yield bench
+
+
+def test_a_raw_file_becomes_rows(aws: AwsBench) -> None:
+    aws.load("input/labs/a.csv", CSV)
+
+    assert aws.rows("labs", "id", "name") == [ANN, BOB]
+    assert aws.states() == {"input/labs/a.csv": LoadState.COMMITTED}
+    assert [each.event for each in aws.told] == ["converted", "committed"]
+
+
+def test_a_changed_file_replaces_its_own_rows_and_no_others(aws: AwsBench) -> None:
+    aws.load("input/labs/a.csv", CSV)
+    aws.load("input/labs/b.csv", "id,name\n3,Cy\n")
+
+    aws.load("input/labs/a.csv", "id,name\n9,Zoe\n")
+
+    assert aws.rows("labs", "id", "name") == [(3, "Cy"), (9, "Zoe")]
+
+
+def test_the_same_event_ten_times_is_one_load(aws: AwsBench) -> None:
+    event = aws.put("input/labs/a.csv", CSV)
+
+    assert aws.convert(*[event] * 10) == []
+    assert aws.commit(*aws.manifest_events() * 10) == []
+    assert aws.convert(event) == []
+    assert aws.commit(*aws.manifest_events()) == []
+
+    assert aws.rows("labs", "id", "name") == [ANN, BOB]
+    assert len(aws.catalog.find("labs").snapshots) == 1
+    assert len(aws.loads()) == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("0055AED6DCD90281E5", "0055AED6DCD90281E6"), ("9", "9001"), ("0A", "0A1")]
+)
+def test_an_older_event_that_comes_late_changes_nothing(aws: AwsBench, first: str, second: str) -> None:
+    older = aws.put("input/labs/a.csv", "id,name\n1,old\n")
+    newer = aws.put("input/labs/a.csv", "id,name\n1,new\n")
+    older["detail"]["object"]["sequencer"] = first
+    newer["detail"]["object"]["sequencer"] = second
+
+    assert aws.convert(newer) == []
+    assert aws.convert(older) == []
+    assert aws.commit(*aws.manifest_events()) == []
+
+    assert aws.rows("labs", "id", "name") == [(1, "new")]
+    assert sorted(load.state for load in aws.loads()) == [LoadState.COMMITTED, LoadState.SUPERSEDED]
+
+
+def test_a_lost_event_is_found_by_the_reconciler_and_a_late_one_then_changes_nothing(aws: AwsBench) -> None:
+    event = aws.put("input/labs/a.csv", CSV)
+    aws.clock = lambda: datetime.now(UTC) + timedelta(hours=1)
+
+    assert aws.convert({"task": "reconcile"}) == []
+    tasks = aws.queued("conversion")
+
+    assert [task["task"] for task in tasks] == ["convert"]
+    assert aws.convert(*tasks) == []
+    assert aws.convert(event) == []
+    assert aws.commit(*aws.manifest_events()) == []
+    assert aws.rows("labs", "id", "name") == [ANN, BOB]
+    assert len(aws.loads()) == 1
+
+
+def test_an_object_that_is_gone_is_refused_with_a_reason_and_not_tried_again(aws: AwsBench) -> None:
+    event = aws.put("input/labs/a.csv", CSV)
+    aws_client("s3").delete_object(Bucket=BUCKET, Key="input/labs/a.csv")
+
+    assert aws.convert(event) == []
+
+    (load,) = aws.loads()
+    assert (load.state, load.reason) == (LoadState.REFUSED, "OBJECT_REMOVED")
+
+
+def test_one_poison_message_of_ten_does_not_stop_the_nine(aws: AwsBench) -> None:
+    events = [aws.put(f"input/labs/{number}.csv", CSV) for number in range(9)]
+    poison = {"task": "convert", "load_id": "0" * 32}
+
+    assert aws.convert(*events, poison) == ["9"]
+    assert aws.commit(*aws.manifest_events()) == []
+
+    assert len(aws.rows("labs", "id")) == 18
+
+
+def test_what_is_nobodys_business_is_done_with_and_told(aws: AwsBench) -> None:
+    foreign = [
+        {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": BUCKET},
+        {"a": 1},
+        {"task": "dance"},
+    ]
+
+    assert aws.convert(*foreign) == []
+    assert aws.commit(*foreign, aws.put("record_folders/labs/x/manifest.json", "{}")) == []
+
+    assert [each.event for each in aws.told] == ["event-ignored"] * 7
+
+
+def test_what_the_pipeline_writes_itself_is_no_raw_file(aws: AwsBench) -> None:
+    aws.load("input/labs/a.csv", CSV)
+
+    assert aws.convert(*aws.manifest_events()) == []
+
+    assert len(aws.loads()) == 1
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["input/labs/a b+c%2Fd.csv", "input/labs/é.csv", "input/labs/..csv", "input/labs/" + "n" * 900 + ".csv"],
+)
+def test_a_strange_key_is_read_as_it_is(aws: AwsBench, key: str) -> None:
+    aws.load(key, CSV)
+
+    assert aws.rows("labs", "id", "_source_file") == [(1, key), (2, key)]
+
+
+def test_a_load_that_conflicts_with_its_table_is_converted_again_by_the_tables_types(aws: AwsBench) -> None:
+    one, two = aws.put("input/t/a.csv", "id,v\n1,5\n"), aws.put("input/t/b.csv", "id,v\n2,x\n")
+
+    assert aws.convert(one, two) == []
+    assert aws.commit(*aws.manifest_events()) == []
+    again = aws.queued("conversion")
+    assert [task["task"] for task in again] == ["convert"]
+    assert aws.convert(*again) == []
+    assert aws.commit(*aws.manifest_events()) == []
+
+    loaded, set_aside = aws.rows("t", "id"), aws.rows("t__quarantine", "_source_row")
+    assert len(loaded) + len(set_aside) == 2 and len(loaded) >= 1
+
+
+def test_after_too_many_tries_a_load_has_failed_and_its_message_put_back_loads_it(aws: AwsBench) -> None:
+    event = aws.put("input/labs/a.csv", CSV)
+    aws.reached = fail
+    for receives in range(1, 6):
+        assert aws.convert(event, receives=receives) == ["0"]
+    aws.reached = nothing
+    assert aws.states() == {"input/labs/a.csv": LoadState.FAILED}
+
+    assert aws.convert(event) == []
+    assert aws.commit(*aws.manifest_events()) == []
+
+    assert aws.rows("labs", "id", "name") == [ANN, BOB]
+    assert aws.states() == {"input/labs/a.csv": LoadState.COMMITTED}
+
+
+def test_a_message_for_which_the_time_does_not_do_comes_again(aws: AwsBench) -> None:
+    events = [aws.put(f"input/labs/{number}.csv", CSV) for number in range(2)]
+    clock = iter([300.0, 300.0, 300.0, 5.0, 5.0, 5.0, 5.0])
+
+    answer = aws.conversion().handle(sqs_batch(*events), lambda: next(clock))
+
+    assert failures(answer) == ["1"]
+
+
+def test_a_function_about_to_be_ended_notes_that_in_the_ledger(aws: AwsBench) -> None:
+    event = aws.put("input/labs/a.csv", CSV)
+    aws.reached = lambda milestone: time.sleep(1.5)
+
+    aws.conversion().handle(sqs_batch(event, receives=5), lambda: 3.2)
+
+    assert aws.states() == {"input/labs/a.csv": LoadState.FAILED}
+    assert "out-of-time" in [each.event for each in aws.told]
+
+
+def test_a_large_file_is_handed_over_to_the_job(aws: AwsBench) -> None:
+    glue = aws_client("glue")
+    glue.create_job(Name="large", Role="arn:aws:iam::123456789012:role/r", Command={"Name": "glueetl"})
+    event = aws.put("input/labs/a.csv", CSV)
+
+    conversion = aws.conversion(large_file_bytes=10, spark_job_name="large")
+    answer = conversion.handle(sqs_batch(event), time_left)
+
+    (load,) = aws.loads()
+    (run,) = glue.get_job_runs(JobName="large")["JobRuns"]
+    assert failures(answer) == []
+    assert run["Arguments"] == {"--LOAD_ID": load.load_id}
+    assert load.state is LoadState.RECEIVED
+
+
+def test_a_replay_takes_the_place_of_the_former_rows(aws: AwsBench) -> None:
+    aws.load("input/labs/a.csv", CSV)
+    (load,) = aws.loads()
+
+    assert aws.convert({"task": "replay", "load_id": load.load_id}) == []
+    assert aws.commit(*aws.manifest_events()) == []
+
+    assert aws.rows("labs", "id", "name") == [ANN, BOB]
+    latest = aws.ledger.latest(raw("input/labs/a.csv"))
+    assert latest is not None and latest.load_id != load.load_id
+
+
+def test_upkeep_merges_small_files_and_a_file_replaced_afterwards_leaves_only_its_new_rows(
+    aws: AwsBench,
+) -> None:
+    events = [aws.put(f"input/labs/{number}.csv", f"id,name\n{number},n\n") for number in range(33)]
+    assert aws.convert(*events) == []
+    assert aws.commit(*aws.manifest_events()) == []
+
+    assert aws.commit({"task": "maintain"}) == []
+    catalog = aws.catalog
+    assert len(catalog.files("labs", catalog.load("labs"))) == 1
+    aws.load("input/labs/7.csv", "id,name\n700,new\n")
+
+    ids = [row[0] for row in aws.rows("labs", "id")]
+    assert sorted(ids) == sorted({*range(33), 700} - {7})
