@@ -20,7 +20,7 @@ import duckdb
 from sqlglot import exp
 
 from medical_data_pipeline.adapters.local.duckdb_sql.session import prepare
-from medical_data_pipeline.adapters.local.duckdb_sql.translate import translate
+from medical_data_pipeline.adapters.local.duckdb_sql.translate import Scan, iceberg_scan, translate
 from medical_data_pipeline.errors import QueryRejected
 from medical_data_pipeline.model.athena_sql import parse, render
 from medical_data_pipeline.model.query import EngineStatement, EngineTable
@@ -53,9 +53,10 @@ class Execution:
 class AthenaDouble:
     """What Athena's JSON protocol is asked, by operation. `asked` are all requests, for tests to look at."""
 
-    def __init__(self, connect: Connect, find_table: FindTable = no_table) -> None:
+    def __init__(self, connect: Connect, find_table: FindTable = no_table, scan: Scan = iceberg_scan) -> None:
         self._connect = connect
         self._find_table = find_table
+        self._scan = scan
         self._executions: dict[str, Execution] = {}
         self._by_token: dict[str, str] = {}
         self.asked: list[tuple[str, Mapping[str, Any]]] = []
@@ -83,7 +84,7 @@ class AthenaDouble:
     def _run(self, execution: Execution, asked: Mapping[str, Any]) -> None:
         try:
             statement = self._statement(asked["QueryString"], asked.get("ExecutionParameters", ()))
-            translation = translate(statement)
+            translation = translate(statement, self._scan)
             prepare(execution.connection)
             result = execution.connection.execute(translation.sql, list(translation.parameters))
             execution.columns = [_info(column.name, column.type) for column in translation.columns]
