@@ -1,5 +1,4 @@
-# Two workgroups, so that the query role reaches neither the results of maintenance nor its lack of a limit.
-# Maintenance is Athena's OPTIMIZE and VACUUM on a schedule: docs/decisions/0005-upkeep-of-tables-on-aws.md.
+# Only queries run on Athena; tables are kept by the catalog function: docs/decisions/0005-upkeep-of-tables-on-aws.md.
 locals {
   workgroups = {
     query = {
@@ -7,12 +6,6 @@ locals {
       description = "Queries over HTTP"
       results     = local.prefixes.results
       scan_limit  = var.query_scan_limit_bytes
-    }
-    maintenance = {
-      name        = "${local.name_prefix}-maintenance"
-      description = "OPTIMIZE and VACUUM, on a schedule"
-      results     = local.prefixes.maintenance
-      scan_limit  = null
     }
   }
 }

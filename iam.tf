@@ -154,7 +154,7 @@ locals {
         Sid      = "WriteTables"
         Effect   = "Allow"
         Action   = ["s3:PutObject", "s3:AbortMultipartUpload"]
-        Resource = [local.objects.tables, local.objects.maintenance]
+        Resource = local.objects.tables
       },
       {
         # Files that no snapshot needs any more.
@@ -163,12 +163,6 @@ locals {
         Action   = "s3:DeleteObject"
         Resource = [local.objects.curated, local.objects.tables]
       },
-      {
-        Sid      = "ReadMaintenanceResults"
-        Effect   = "Allow"
-        Action   = "s3:GetObject"
-        Resource = local.objects.maintenance
-      },
       local.read_tables,
       {
         Sid      = "MakeAndChangeTables"
@@ -176,9 +170,15 @@ locals {
         Action   = ["glue:CreateTable", "glue:UpdateTable"]
         Resource = local.table_arns
       },
-      local.run_statements["maintenance"],
       local.write_ledger,
       local.read_queue["catalog"],
+      {
+        # A load that contradicts its table by now is converted again.
+        Sid      = "AskForConversion"
+        Effect   = "Allow"
+        Action   = "sqs:SendMessage"
+        Resource = aws_sqs_queue.stage["conversion"].arn
+      },
     ]
     query = [
       local.list_bucket,
@@ -268,7 +268,7 @@ locals {
       Effect = "Allow"
       Action = [
         "athena:StartQueryExecution", "athena:GetQueryExecution", "athena:GetQueryResults",
-        "athena:StopQueryExecution", "athena:GetWorkGroup",
+        "athena:GetQueryRuntimeStatistics", "athena:StopQueryExecution", "athena:GetWorkGroup",
       ]
       Resource = group.arn
     }

@@ -36,12 +36,12 @@ locals {
       SPARK_JOB_NAME       = one([for job in aws_glue_job.large_files : job.name])
     }
     catalog = {
-      BUCKET                = aws_s3_bucket.data.id
-      LEDGER_TABLE          = aws_dynamodb_table.ledger.name
-      GLUE_DATABASE         = aws_glue_catalog_database.data.name
-      DEFAULT_TABLE         = var.glue_table_name
-      DATASETS_KEY          = local.datasets_key
-      MAINTENANCE_WORKGROUP = aws_athena_workgroup.data["maintenance"].name
+      BUCKET               = aws_s3_bucket.data.id
+      LEDGER_TABLE         = aws_dynamodb_table.ledger.name
+      GLUE_DATABASE        = aws_glue_catalog_database.data.name
+      DEFAULT_TABLE        = var.glue_table_name
+      DATASETS_KEY         = local.datasets_key
+      CONVERSION_QUEUE_URL = aws_sqs_queue.stage["conversion"].url
     }
     query = {
       BUCKET               = aws_s3_bucket.data.id

@@ -39,12 +39,11 @@ locals {
 
   # Where things lie in the bucket; src/medical_data_pipeline/model/keys.py has the same names.
   prefixes = {
-    raw         = "input/"
-    curated     = "record_folders/"
-    tables      = "tables/"
-    results     = "query-results/"
-    maintenance = "maintenance-results/"
-    config      = "config/"
-    code        = "code/"
+    raw     = "input/"
+    curated = "record_folders/"
+    tables  = "tables/"
+    results = "query-results/"
+    config  = "config/"
+    code    = "code/"
   }
 }

@@ -65,7 +65,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "data" {
   }
 
   dynamic "rule" {
-    for_each = toset([local.prefixes.results, local.prefixes.maintenance])
+    for_each = toset([local.prefixes.results])
 
     content {
       id     = "${trimsuffix(rule.value, "/")}-expire"

@@ -45,7 +45,7 @@ locals {
       Effect = "Deny"
       Action = ["s3:GetObject", "s3:GetObjectVersion"]
       Resource = [
-        for prefix in ["input/", "record_folders/", "tables/", "query-results/", "maintenance-results/"] : "${local.bucket}/${prefix}*"
+        for prefix in ["input/", "record_folders/", "tables/", "query-results/"] : "${local.bucket}/${prefix}*"
       ]
     },
     {
