@@ -124,7 +124,11 @@ def test_athena_is_asked_for_a_pinned_state_with_parameters_and_an_earlier_resul
     api.aws.load("input/patients/a.csv", CSV)
     snapshot = api.aws.catalog.find("patients").snapshots[-1].snapshot_id
 
-    body = {"sql": "SELECT name FROM patients WHERE name = ? AND id > ?", "params": ["A'nn", 1.5]}
+    body = {
+        "sql": "SELECT name FROM patients WHERE name = ? AND id > ?",
+        "params": ["A'nn", 1.5],
+        "wait_s": 20,
+    }
     assert api("POST", "/queries", body=body)["statusCode"] == 200
 
     ((_, asked),) = [each for each in api.double.asked if each[0] == "StartQueryExecution"]
@@ -156,7 +160,7 @@ def test_arrays_maps_and_rows_come_as_json_of_their_types(api: Api) -> None:
 
 def test_pages_join_to_the_whole_result_whichever_instance_answers(api: Api) -> None:
     sql = "SELECT n FROM UNNEST(sequence(1, 2500)) t (n) ORDER BY n"
-    begun = document(api("POST", "/queries", body={"sql": sql, "max_rows": 700}))
+    begun = document(api("POST", "/queries", body={"sql": sql, "max_rows": 700, "wait_s": 20}))
     rows, token, query_id = begun["rows"], begun["next_page_token"], begun["query_id"]
 
     while token:
