@@ -9,6 +9,7 @@ from pathlib import Path
 
 from medical_data_pipeline.adapters.arrow.conversion_engine import ArrowConversionEngine
 from medical_data_pipeline.adapters.iceberg.maintenance import IcebergMaintenance
+from medical_data_pipeline.adapters.local.data_folder_lock import DataFolderLock
 from medical_data_pipeline.adapters.local.duckdb_query_engine import DuckDbEngineSettings, DuckDbQueryEngine
 from medical_data_pipeline.adapters.local.file_converted import FileConvertedFiles
 from medical_data_pipeline.adapters.local.file_object_store import FileObjectStore
@@ -71,7 +72,7 @@ def open_local(
     """The pipeline over `data_dir`, made if it is not there; nothing runs yet.
 
     Raises:
-        SettingsError: the settings contradict each other.
+        SettingsError: the settings contradict each other, or another process uses the folder.
         BackendUnavailable: the folder or its databases cannot be used.
     """
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -84,6 +85,7 @@ class LocalPipeline:
     def __init__(
         self, data_dir: Path, settings: LocalSettings, clock: Clock, report: Report, reached: Milestone
     ) -> None:
+        self._lock = DataFolderLock(data_dir)
         datasets = DatasetBook(settings.default_table, settings.datasets)
         self._settings = settings
         self._data_dir = data_dir
@@ -132,6 +134,7 @@ class LocalPipeline:
         self.engine.close()
         self.catalog.close()
         self.ledger.close()
+        self._lock.release()
 
     def wait_settled(self, timeout_s: float) -> bool:
         """Whether every load that is known has come to an end within `timeout_s`."""

@@ -25,9 +25,12 @@ def convert_file(
 
     Raises:
         FileRefused: the file cannot be loaded as a whole.
-        InvalidRequest: there is no such file.
+        InvalidRequest: there is no such file, or the folder cannot be made.
     """
-    out_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        out_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidRequest(f"the output folder cannot be made: {error.strerror}") from None
     with tempfile.TemporaryDirectory(prefix=".convert-", dir=out_dir) as hidden:
         request = ConversionRequest(
             source_key=src.name,

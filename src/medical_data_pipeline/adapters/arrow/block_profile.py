@@ -1,6 +1,6 @@
 """What one block tells of the file: facts of its columns, and from the first block samples too."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import expm1
 
@@ -21,6 +21,7 @@ _SAMPLE_ROWS = 20_000
 _REPEATS = 4
 _NEARLY_ALL = 0.99
 _HALVINGS = 60
+_JOINED_AT_ONCE = 16
 _PEEK_ROWS = 1000
 _MIN_ROWS_FOR_DICTIONARY = 1000
 
@@ -128,16 +129,36 @@ def _never_falls(cells: pa.StringArray) -> bool:
     return bool(pc.all(pc.less_equal(filled[:-1], filled[1:]), min_count=0).as_py())
 
 
-def combined(profiles: Sequence[BlockProfile], plan: ReadPlan) -> Profile:
-    """The profile of the file made of these blocks, in order."""
+def combined(profiles: Iterable[BlockProfile], plan: ReadPlan) -> Profile:
+    """The profile of the file made of these blocks, in order; they are not all kept until the end."""
+    kept: list[BlockProfile] = []
+    for profile in profiles:
+        kept.append(profile)
+        if len(kept) == _JOINED_AT_ONCE:
+            kept = [_joined(kept)]
+    whole = _joined(kept)
     return Profile(
-        rows=sum(profile.rows_read for profile in profiles),
+        rows=whole.rows_read,
+        short_rows=whole.short_rows,
+        rejected=whole.rejected,
+        facts={name: whole.facts.get(name, ColumnFacts()) for name in plan.columns},
+        short_facts={name: whole.short_facts.get(name, ColumnFacts()) for name in plan.columns},
+        samples=whole.samples,
+    )
+
+
+def _joined(profiles: Sequence[BlockProfile]) -> BlockProfile:
+    """Neighbouring blocks as one."""
+    return BlockProfile(
+        rows_read=sum(profile.rows_read for profile in profiles),
         short_rows=sum(profile.short_rows for profile in profiles),
         rejected=sum(profile.rejected for profile in profiles),
-        facts={name: merged(p.facts[name] for p in profiles if name in p.facts) for name in plan.columns},
-        short_facts={
-            name: merged(p.short_facts[name] for p in profiles if name in p.short_facts)
-            for name in plan.columns
-        },
+        facts=_merged([profile.facts for profile in profiles]),
+        short_facts=_merged([profile.short_facts for profile in profiles]),
         samples=profiles[0].samples if profiles else {},
     )
+
+
+def _merged(facts: Sequence[Mapping[str, ColumnFacts]]) -> dict[str, ColumnFacts]:
+    names = dict.fromkeys(name for each in facts for name in each)
+    return {name: merged(each[name] for each in facts if name in each) for name in names}

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from threading import Event
 from typing import BinaryIO
 
@@ -127,10 +128,11 @@ class ArrowConversionSession(ConversionSession):
         undecided = [name for name in plan.columns if not first.profile.facts[name].is_settled]
         passing = _Pass(plan, plan.columns, undecided, self._guessed)
         passing.write_first(first)
-        profiles = [first.profile, *run_pass(rest, passing.work, passing.places)]
+        others = run_pass(rest, passing.work, passing.places)
+        profile = combined(chain([first.profile], others), plan)
         if not passing.is_writing:
             self.close()
-        return combined(profiles, plan)
+        return profile
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,25 @@
+"""One process a data folder: two would each take up the same unfinished loads."""
+
+import fcntl
+import os
+from pathlib import Path
+
+from medical_data_pipeline.errors import SettingsError
+
+_NAME = ".lock"
+
+
+class DataFolderLock:
+    """Held until `release`, or until the process is gone however it ended."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises: SettingsError: another process has it."""
+        self._descriptor = os.open(folder / _NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._descriptor)
+            raise SettingsError("another mdp serve or mdp rebuild is using this data folder") from None
+
+    def release(self) -> None:
+        os.close(self._descriptor)
