@@ -1,0 +1,83 @@
+"""The commands of the AWS part of README and docs are ones that exist; make e2e-aws also runs them."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.infrastructure.tools import ROOT
+
+TERRAFORM_COMMANDS = {"init", "plan", "apply", "destroy", "output", "force-unlock"}
+DOCUMENTS = ("README.md", "docs/aws.md")
+
+
+def blocks(name: str) -> list[str]:
+    """The shell blocks that are about AWS."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    if name == "README.md":
+        text = text.split("## On AWS", 1)[1].split("\n## ", 1)[0]
+    return re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def terraform_calls(name: str) -> list[list[str]]:
+    text = "\n".join(blocks(name)).replace("\\\n", " ")
+    found = re.findall(r"(?:^|\(|; )(terraform [^)\n#]*)", text, re.MULTILINE)
+    return [shlex.split(call) for call in found]
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_block_is_something_a_shell_can_read(name: str) -> None:
+    assert blocks(name)
+    for block in blocks(name):
+        done = subprocess.run(["sh", "-n"], input=block, text=True, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_call_of_terraform_names_what_there_is(name: str) -> None:
+    calls = terraform_calls(name)
+    for call in calls:
+        words = [word for word in call[1:] if not word.startswith("-chdir=")]
+        module = ROOT / "bootstrap" if "-chdir=bootstrap" in call else ROOT
+        declared = "\n".join(file.read_text(encoding="utf-8") for file in module.glob("*.tf"))
+        assert words[0] in TERRAFORM_COMMANDS, call
+        for target in (word.removeprefix("-target=") for word in words if word.startswith("-target=")):
+            kind, resource = target.split(".")
+            assert f'resource "{kind}" "{resource}"' in declared, target
+        for variable in (word.removeprefix("-var=") for word in words if word.startswith("-var=")):
+            assert f'variable "{variable.split("=")[0]}"' in declared, variable
+        if words[0] == "output":
+            assert f'output "{words[-1]}"' in declared, call
+
+    assert calls
+
+
+def test_what_users_have_typed_for_long_is_in_the_readme() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+
+    for typed in (
+        "terraform init -backend-config=backend.conf",
+        "terraform apply -target=aws_ecr_repository.conversion_lambda"
+        " -target=aws_ecr_repository.glue_catalog_lambda -target=aws_ecr_repository.query_lambda",
+        "for func in conversion glue_catalog query; do",
+        "terraform output -raw api_gateway_url",
+        'terraform apply -var="lambda_image_tag=new-tag"',
+        "terraform destroy",
+        "SELECT%20*%20FROM%20medical_records%20LIMIT%2010",
+    ):
+        assert typed in text
+
+
+def test_the_costs_in_the_documents_are_those_of_the_script() -> None:
+    script = ROOT / "scripts" / "costs.py"
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True)
+    page = Path(ROOT / "docs" / "aws.md").read_text(encoding="utf-8")
+
+    assert page.split("<!-- costs -->\n", 1)[1].split("<!-- end -->", 1)[0].strip() == done.stdout.strip()
+    more = subprocess.run(
+        [sys.executable, str(script), "--queries", "0"], capture_output=True, text=True, check=True
+    )
+    assert "| Athena and API Gateway | 0.00 |" in more.stdout
