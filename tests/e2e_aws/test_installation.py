@@ -140,6 +140,14 @@ def test_a_file_put_under_input_reaches_the_conversion(
     assert event["detail"]["bucket"]["name"] == BUCKET
     assert event["detail"]["object"]["size"] == 5
     assert event["detail"]["object"]["sequencer"]
+    remove_for_good(installation, key)
+
+
+def remove_for_good(installation: Installation, key: str) -> None:
+    """Of keys that have to be encoded, emptying the bucket tries for ever here; the bucket shall be destroyed."""
+    s3 = installation.emulator.client("s3")
+    for version in s3.list_object_versions(Bucket=BUCKET, Prefix=key).get("Versions", []):
+        s3.delete_object(Bucket=BUCKET, Key=key, VersionId=version["VersionId"])
 
 
 def test_a_manifest_reaches_the_catalog_and_nothing_else_does(
