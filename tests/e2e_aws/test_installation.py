@@ -144,7 +144,7 @@ def test_a_file_put_under_input_reaches_the_conversion(
 
 
 def remove_for_good(installation: Installation, key: str) -> None:
-    """Of keys that have to be encoded, emptying the bucket tries for ever here; the bucket shall be destroyed."""
+    """Emptying a bucket with keys that have to be encoded has no end here, and it shall be destroyed."""
     s3 = installation.emulator.client("s3")
     for version in s3.list_object_versions(Bucket=BUCKET, Prefix=key).get("Versions", []):
         s3.delete_object(Bucket=BUCKET, Key=key, VersionId=version["VersionId"])
