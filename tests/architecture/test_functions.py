@@ -50,6 +50,12 @@ def test_an_images_packages_are_those_the_tests_run_with(function: str) -> None:
     assert {pair for pair in locked if pair[0] in known} <= of_tests
 
 
+def test_the_job_for_large_files_has_what_the_conversion_function_has() -> None:
+    of_job = ROOT / "jobs" / "spark_conversion" / "requirements.txt"
+
+    assert of_job.read_text() == (ROOT / "functions" / "conversion" / "requirements.txt").read_text()
+
+
 @pytest.mark.parametrize("function", HANDLERS)
 def test_an_image_runs_as_nobody_and_takes_hashed_packages_only(function: str) -> None:
     text = (ROOT / "functions" / function / "Dockerfile").read_text()

@@ -9,9 +9,11 @@ import pytest
 
 from medical_data_pipeline.adapters.aws.aws_clients import aws_client
 from medical_data_pipeline.composition.milestones import nothing
+from medical_data_pipeline.entrypoints.spark_conversion import main as spark_job
 from medical_data_pipeline.errors import BackendUnavailable
 from medical_data_pipeline.model.load import LoadState
 from tests.aws_bench import BUCKET, AwsBench, aws_bench, failures, raw, sqs_batch, time_left
+from tests.aws_emulator import DATABASE, LEDGER_TABLE
 
 CSV = "id,name\n1,Ann\n2,Bob\n"
 ANN, BOB = (1, "Ann"), (2, "Bob")
@@ -201,6 +203,22 @@ def test_a_large_file_is_handed_over_to_the_job(aws: AwsBench) -> None:
     assert failures(answer) == []
     assert run["Arguments"] == {"--LOAD_ID": load.load_id}
     assert load.state is LoadState.RECEIVED
+
+
+def test_the_job_for_large_files_converts_what_the_function_would_have(aws: AwsBench) -> None:
+    event = aws.put("input/labs/a.csv", CSV)
+    aws_client("glue").create_job(
+        Name="large", Role="arn:aws:iam::123456789012:role/r", Command={"Name": "glueetl"}
+    )
+    aws.conversion(large_file_bytes=10, spark_job_name="large").handle(sqs_batch(event), time_left)
+    (load,) = aws.loads()
+    names = {"BUCKET": BUCKET, "LEDGER_TABLE": LEDGER_TABLE, "GLUE_DATABASE": DATABASE, "DEFAULT_TABLE": "t"}
+
+    given = names | {"LOAD_ID": load.load_id, "JOB_NAME": "large"}
+    spark_job([f"--{name}={value}" for name, value in given.items()])
+    assert aws.commit(*aws.manifest_events()) == []
+
+    assert aws.rows("labs", "id", "name") == [ANN, BOB]
 
 
 def test_a_replay_takes_the_place_of_the_former_rows(aws: AwsBench) -> None:
