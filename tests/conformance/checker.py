@@ -8,9 +8,13 @@ import pyarrow as pa
 from medical_data_pipeline.adapters.local.duckdb_sql.session import prepare
 from medical_data_pipeline.adapters.local.duckdb_sql.translate import translate
 from medical_data_pipeline.errors import QueryRejected
-from medical_data_pipeline.model.query import EngineStatement
+from medical_data_pipeline.query.plan import Planner
+from medical_data_pipeline.query.policies import FullAccess
 from tests.conformance.cases import Case
 from tests.conformance.compare import Rows, same_print, same_rows, same_value
+from tests.unit.query.catalogs import NOON, FixedCatalog, asked
+
+PLANNER = Planner(FixedCatalog(()), FullAccess(), "medical_data_db")
 
 
 class Outcome(StrEnum):
@@ -42,8 +46,7 @@ class Checker:
 
     def rows(self, sql: str) -> Rows:
         """Raises: QueryRejected, duckdb.Error."""
-        statement = _planned(sql)
-        translation = translate(statement)
+        translation = translate(PLANNER.plan(asked(sql), NOON))
         result = self._connection.execute(translation.sql, list(translation.parameters))
         table: pa.Table = result.to_arrow_table()
         columns = [column.to_pylist() for column in table.columns]
@@ -71,10 +74,6 @@ class Checker:
             case "query_empty":
                 return not rows
         return False
-
-
-def _planned(sql: str) -> EngineStatement:
-    return EngineStatement(sql, (), ())
 
 
 def _is_printed_table(rows: Rows, expected: list[list[str]]) -> bool:

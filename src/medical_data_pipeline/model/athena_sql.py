@@ -12,6 +12,8 @@ from sqlglot.dialects.trino import Trino
 from sqlglot.errors import ErrorLevel
 from sqlglot.tokenizer_core import Token, TokenType
 
+from medical_data_pipeline.model import athena_clauses
+
 TRINO = Trino()
 # A subscript stays as written; with an offset sqlglot counts some from 0 and some from 1.
 TRINO.INDEX_OFFSET = 0
@@ -24,7 +26,6 @@ LITERAL_MARK = "literal$"
 SPECIAL_FORMS = frozenset(
     (
         *("cast", "try_cast", "extract", "trim", "substring", "position", "normalize"),
-        *("json_value", "json_query", "json_object"),
         "group",  # WITHIN GROUP (…)
     )
 )
@@ -67,7 +68,7 @@ def parse_tokens(tokens: list[Token], sql: str) -> list[exp.Expr]:
         sqlglot.errors.ParseError: not of the grammar.
         RecursionError: nested too deeply.
     """
-    trees = TRINO.parser().parse(_marked(tokens), sql)
+    trees = TRINO.parser().parse(_marked(athena_clauses.marked(tokens)), sql)
     return [_unmarked(tree) for tree in trees if tree is not None]
 
 
@@ -168,4 +169,6 @@ def _changed(node: exp.Expr) -> exp.Expr | None:
         return exp.Introducer(this=kind, expression=node.expressions[0])
     if isinstance(node, exp.Anonymous | exp.Identifier | exp.Var) and name.lower().startswith(CALL_MARK):
         node.set("this", name[len(CALL_MARK) :])
+    if isinstance(node, exp.Anonymous) and node.name.lower() in athena_clauses.CALLS:
+        athena_clauses.chain(node)
     return None

@@ -45,7 +45,8 @@ class EngineTable:
 class EngineStatement:
     """Checked SQL: Athena's dialect, regenerated from the tree the guard approved; never a user's text.
 
-    `column_names` are the result's column names as Athena gives them, in order.
+    `column_names` are the result's column names as Athena gives them, in order, or () where they can only be
+    told with the types of the query, as in `a_row.*`.
     """
 
     sql: str

@@ -49,7 +49,7 @@ repeat sequence shuffle slice transform transform_keys transform_values trim_arr
 """
 _JSON = """
 is_json_scalar json_array json_array_contains json_array_get json_array_length json_exists
-json_extract json_extract_scalar json_format json_parse json_size
+json_extract json_extract_scalar json_format json_object json_parse json_query json_size json_value
 """
 
 FUNCTIONS = frozenset(

@@ -36,9 +36,6 @@ _PARTS: dict[type[exp.Expr], str] = {
     exp.Order: "this expressions",
     exp.Cast: "this to",
     exp.TryCast: "this to safe",
-    exp.JSONValue: "this path returning",
-    exp.JSONExtract: "this expression json_query",
-    exp.JSONObject: "expressions null_handling",
 }
 _PLAIN = (
     *(exp.From, exp.Where, exp.Having, exp.Ordered, exp.Offset, exp.GroupingSets, exp.Cube, exp.Rollup),
@@ -71,7 +68,7 @@ _PLAIN = (
     *(exp.Is, exp.In, exp.Between, exp.Like, exp.Escape, exp.Exists, exp.Any, exp.Case, exp.If),
     *(exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Neg, exp.DPipe, exp.AtTimeZone),
     *(exp.Anonymous, exp.Lambda, exp.Filter, exp.WithinGroup, exp.IgnoreNulls, exp.RespectNulls),
-    *(exp.Extract, exp.Trim, exp.Substring, exp.StrPosition, exp.Normalize, exp.JSONKeyValue),
+    *(exp.Extract, exp.Trim, exp.Substring, exp.StrPosition, exp.Normalize),
     *(exp.CurrentDate, exp.CurrentTimestamp, exp.Localtimestamp, exp.Localtime, exp.CurrentTime),
 )
 ALLOWED: dict[type[exp.Expr], frozenset[str] | None] = {

@@ -48,7 +48,7 @@ class Planner:
         tree = checked(request.sql, len(request.parameters))
         rewriter = TableRewriter(self.database, find, metadata.information, now)
         rewriter.rewrite(tree)
-        names = SelectList(rewriter.columns).finished(tree)
+        names = SelectList(rewriter.columns, rewriter.hides).finished(tree)
         tables = tuple(rewriter.found.values())
         try:
             order = _parameter_order(tree)

@@ -7,7 +7,8 @@ from sqlglot import exp
 
 from medical_data_pipeline.errors import QueryRejected
 
-Names = tuple[str, ...]
+# None where only the types of the query tell the columns, as with `a_row.*`.
+Names = tuple[str, ...] | None
 CommonTables = Mapping[str, Names]
 
 
@@ -17,25 +18,30 @@ class _Item:
 
     alias: str
     names: Names
-    hides: bool
+    hides: bool = False
 
 
 @dataclass(frozen=True)
 class SelectList:
     """Reads the select lists of one statement.
 
-    `visible` are the columns that a star shows of each replaced table, by the id of its sub-query.
+    `visible` are the columns that a star shows of each replaced table, by the id of its sub-query;
+    `hides` is whether one of these tables has others besides.
     """
 
-    visible: Mapping[int, Names]
+    visible: Mapping[int, tuple[str, ...]]
+    hides: bool = False
 
-    def finished(self, tree: exp.Expr) -> Names:
-        """The result's column names. Stars over tables with hidden columns are written out in place.
+    def finished(self, tree: exp.Expr) -> tuple[str, ...]:
+        """The result's column names, or () where only an engine can tell them.
+
+        Stars over tables with hidden columns are written out in place.
 
         Raises:
-            QueryRejected: a star whose columns cannot be told without running the query.
+            QueryRejected: a star that might show a hidden column.
         """
-        return tuple(name or f"_col{i}" for i, name in enumerate(self._query(tree, {})))
+        names = self._query(tree, {})
+        return tuple(name or f"_col{i}" for i, name in enumerate(names or ()))
 
     def _query(self, node: exp.Expr, tables: CommonTables) -> Names:
         clause = node.args.get("with_")
@@ -67,21 +73,28 @@ class SelectList:
         items, using = self._from(node, tables)
         names: list[str] = []
         written: list[exp.Expr] = []
+        is_known = True
         for item in node.expressions:
-            if isinstance(item, exp.Star):
-                names += _star(items, using)
-                written += _written(items, using, item)
-            elif isinstance(item, exp.Column) and isinstance(item.this, exp.Star):
-                chosen = [i for i in items if i.alias == item.table.lower()] if len(item.parts) == 2 else []
-                if len(chosen) != 1:
-                    raise _unknown_star()
-                names += chosen[0].names
-                written += _written(chosen, [], item)
-            else:
-                names += _item_names(item)
-                written.append(item)
+            given = self._shown(item, items, using, written)
+            is_known = is_known and given is not None
+            names += given or ()
         node.set("expressions", written)
-        return tuple(names)
+        return tuple(names) if is_known else None
+
+    def _shown(self, item: exp.Expr, items: list[_Item], using: list[str], written: list[exp.Expr]) -> Names:
+        """The names of one select item, which is put to `written` as it is to be run."""
+        chosen, merged = items, using
+        if isinstance(item, exp.Column) and isinstance(item.this, exp.Star):
+            alias = item.table.lower() if len(item.parts) == 2 else None
+            chosen, merged = [i for i in items if i.alias == alias], []
+        elif not isinstance(item, exp.Star):
+            written.append(item)
+            return _item_names(item)
+        names = _star(chosen, merged)
+        if names is None and self.hides:
+            raise QueryRejected("SQL_UNSUPPORTED", "the columns of this * cannot be told; name them")
+        written += _written(chosen, merged, item)
+        return names
 
     def _from(self, node: exp.Select, tables: CommonTables) -> tuple[list[_Item], list[str]]:
         start = node.args.get("from_")
@@ -117,31 +130,32 @@ class SelectList:
     def _item(self, node: exp.Expr, tables: CommonTables) -> _Item:
         alias = node.args.get("alias")
         name, columns = (alias.name.lower() if alias is not None else ""), _columns(node)
+        names: Names
         match node:
             case exp.Subquery() if id(node) in self.visible:
-                names = self.visible[id(node)]
-                hides = len(names) != len(node.this.expressions)
-                if columns and (hides or len(columns) != len(names)):
+                shown = self.visible[id(node)]
+                hides = len(shown) != len(node.this.expressions)
+                if columns and (hides or len(columns) != len(shown)):
                     raise QueryRejected("SQL_TYPE", f"the alias {name} names another number of columns")
-                return _Item(name, columns or names, hides)
+                return _Item(name, columns or shown, hides)
             case exp.Subquery():
                 names = self._query(node.this, tables)
             case exp.Lateral() if isinstance(node.this, exp.Subquery):
                 names = self._query(node.this.this, tables)
             case exp.Table():
-                names, name = tables.get(node.name.lower(), ()), name or node.name.lower()
+                names, name = tables.get(node.name.lower()), name or node.name.lower()
             case exp.Values():
                 names = ("",) * _width(node)
             case exp.Unnest():
                 offset = node.args.get("offset")
                 columns += (offset.name,) if columns and isinstance(offset, exp.Identifier) else ()
-                names = columns
+                names = None
             case _:
-                names = columns
-        return _Item(name, columns or names, False)
+                names = None
+        return _Item(name, columns or names)
 
 
-def _columns(node: exp.Expr) -> Names:
+def _columns(node: exp.Expr) -> tuple[str, ...]:
     alias = node.args.get("alias")
     return tuple(column.name for column in alias.args.get("columns") or []) if alias is not None else ()
 
@@ -169,53 +183,37 @@ def _inner_queries(node: exp.Expr) -> list[exp.Expr]:
     return found
 
 
-def _star(items: list[_Item], using: list[str]) -> list[str]:
-    if not items or any(not item.names for item in items):
-        raise _unknown_star()
+def _star(items: list[_Item], using: list[str]) -> Names:
+    names = list(using)
     merged = {name.lower() for name in using}
-    return [
-        *using,
-        *(name for item in items for name in item.names if not name or name.lower() not in merged),
-    ]
+    for item in items:
+        if item.names is None:
+            return None
+        names += [name for name in item.names if not name or name.lower() not in merged]
+    return tuple(names) if items else None
 
 
 def _written(items: list[_Item], using: list[str], star: exp.Expr) -> list[exp.Expr]:
     if not any(item.hides for item in items):
         return [star]
-    if using or any(not item.alias or not all(item.names) for item in items):
+    if using or any(not item.alias or not all(item.names or ("",)) for item in items):
         raise QueryRejected(
             "SQL_UNSUPPORTED", "where a hidden column is named, name the other columns too instead of *"
         )
     return [
         exp.column(exp.to_identifier(name, quoted=True), table=exp.to_identifier(item.alias, quoted=True))
         for item in items
-        for name in item.names
+        for name in item.names or ()
     ]
 
 
-def _item_names(item: exp.Expr) -> list[str]:
+def _item_names(item: exp.Expr) -> Names:
     if isinstance(item, exp.Alias):
-        return [item.alias]
+        return (item.alias,)
     if isinstance(item, exp.Aliases):
-        return [alias.name for alias in item.expressions]
+        return tuple(alias.name for alias in item.expressions)
     if isinstance(item, exp.Column):
-        return [item.name]
+        return (item.name,)
     if isinstance(item, exp.Dot):
-        if isinstance(item.expression, exp.Star):
-            return _row_names(item.this)
-        return [item.expression.name]
-    return [""]
-
-
-def _row_names(node: exp.Expr) -> list[str]:
-    while isinstance(node, exp.Paren):
-        node = node.this
-    if isinstance(node, exp.Struct | exp.Tuple):
-        return [""] * len(node.expressions)
-    if isinstance(node, exp.Cast) and node.to.this is exp.DataType.Type.STRUCT:
-        return [f.name if isinstance(f, exp.ColumnDef) else "" for f in node.to.expressions]
-    raise _unknown_star()
-
-
-def _unknown_star() -> QueryRejected:
-    return QueryRejected("SQL_UNSUPPORTED", "the columns of this * cannot be told; name them")
+        return None if isinstance(item.expression, exp.Star) else (item.expression.name,)
+    return ("",)

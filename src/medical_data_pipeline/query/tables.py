@@ -54,6 +54,7 @@ class TableRewriter:
     found: dict[str, EngineTable] = field(default_factory=dict)
     # The columns of each replaced table, for the names of a star.
     columns: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    hides: bool = False
 
     def rewrite(self, tree: exp.Expr) -> None:
         """Replace the tables of `tree` in place.
@@ -112,6 +113,7 @@ class TableRewriter:
         )
         made = self._put(node, select, name)
         self.columns[id(made)] = tuple(column.name for column in seen.visible)
+        self.hides = self.hides or len(columns) != len(seen.visible)
 
     def _is_wanted(self, column: Column, seen: Permitted) -> bool:
         return column in seen.hidden and column.name in self.named_columns

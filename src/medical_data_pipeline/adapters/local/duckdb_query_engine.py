@@ -106,7 +106,7 @@ class DuckDbQueryEngine(QueryEngine):
         if query_id in self._queries:
             return
         translation = self._translate(statement)
-        names = statement.column_names
+        names = statement.column_names or tuple(column.name for column in translation.columns)
         run = Run(query_id, translation.sql, translation.parameters, names)
         # The statement knows the names as Athena gives them, its translation the types.
         named = zip(names, translation.columns, strict=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from medical_data_pipeline.adapters.local.duckdb_sql import arithmetic, build, comparisons
+from medical_data_pipeline.adapters.local.duckdb_sql import arithmetic, build, comparisons, nested
 from medical_data_pipeline.adapters.local.duckdb_sql import sql_type as t
 from medical_data_pipeline.adapters.local.duckdb_sql.bound import Typed, type_error, unsupported
 from medical_data_pipeline.adapters.local.duckdb_sql.casts import cast
@@ -21,6 +21,7 @@ class Aggregate:
     is_distinct: bool
     is_star: bool
     is_window: bool
+    is_ordered: bool
     finish: Callable[[exp.Expr], exp.Expr]
 
     def of(self, function: str, *arguments: exp.Expr) -> exp.Expr:
@@ -105,17 +106,21 @@ def _extreme(a: Aggregate) -> Typed:
     a.require_count(1, 2)
     value = a.arguments[0]
     comparisons.require_orderable(value.type)
-    if value.type.items:
-        raise unsupported(f"{a.name} of {value.type.name} values")
     if len(a.arguments) == 2:
-        size = coerce(a.arguments[1], t.BIGINT, a.name).tree
+        if nested.has_floats(value.type):
+            raise unsupported(f"{a.name} of several {value.type} values")
+        size = build.call("t_sample_size", coerce(a.arguments[1], t.BIGINT, a.name).tree)
         return Typed(a.of(a.name, value.tree, size), t.array(value.type))
-    if a.name == "max" and value.type.name in t.FLOATS:
+    value = nested.comparable(value)
+    if a.name == "max" and nested.has_floats(value.type):
         # NaN is DuckDB's greatest number; Trino takes it only where there is no other.
-        numbers = build.case((build.negated(build.call("isnan", value.copy())), value.copy()))
-        largest = build.call("coalesce", a.of("max", numbers), a.of("max", value.tree))
-        return Typed(largest, value.type)
+        keyed = build.case((build.negated(build.is_null(value.copy())), _keyed(value)))
+        return Typed(build.field(a.of("max", keyed), 1), value.type)
     return Typed(a.of(a.name, value.tree), value.type)
+
+
+def _keyed(value: Typed) -> exp.Expr:
+    return build.row(nested.nan_first(Typed(value.copy(), value.type)), value.copy())
 
 
 @_aggregate("max_by", "min_by")
@@ -123,9 +128,12 @@ def _extreme_by(a: Aggregate) -> Typed:
     a.require_count(2, 3)
     value, key = a.arguments[:2]
     comparisons.require_orderable(key.type)
+    key = nested.comparable(key)
+    if a.name == "max_by" and nested.has_floats(key.type):
+        key = Typed(build.case((build.negated(build.is_null(key.copy())), nested.nan_first(key))), key.type)
     name = "arg_max" if a.name == "max_by" else "arg_min"
     if len(a.arguments) == 3:
-        size = coerce(a.arguments[2], t.BIGINT, a.name).tree
+        size = build.call("t_sample_size", coerce(a.arguments[2], t.BIGINT, a.name).tree)
         boxed = a.of(name, build.row(value.tree), key.tree, size)
         plain = build.call("list_transform", boxed, build.lambda_of(("b",), build.field(build.name("b"), 0)))
         return Typed(plain, t.array(value.type))
@@ -168,6 +176,23 @@ def _set_agg(a: Aggregate) -> Typed:
     return Typed(tree, t.array(a.arguments[0].type))
 
 
+@_aggregate("set_union")
+def _set_union(a: Aggregate) -> Typed:
+    a.require_count(1)
+    value = a.arguments[0]
+    if value.type.name != "array":
+        raise type_error(f"set_union does not take {value.type}")
+    comparisons.require_comparable(value.type.items[0])
+    united = build.call("t_flatten", a.of("list", value.tree))
+    return Typed(build.call("t_array_distinct", united), value.type)
+
+
+@_aggregate("reduce_agg")
+def _reduce_agg(a: Aggregate) -> Typed:
+    # Its lambdas are read where the call is taken apart.
+    raise type_error("function reduce_agg does not take these arguments")
+
+
 @_aggregate("map_agg", "multimap_agg")
 def _map_agg(a: Aggregate) -> Typed:
     a.require_count(2)
@@ -202,12 +227,12 @@ def _histogram(a: Aggregate) -> Typed:
 @_aggregate("listagg")
 def _listagg(a: Aggregate) -> Typed:
     a.require_count(1, 2)
+    if not a.is_ordered:
+        raise type_error("listagg needs WITHIN GROUP (ORDER BY …)")
     value = coerce(a.arguments[0], t.VARCHAR, "listagg").tree
     mark = coerce(a.arguments[1], t.VARCHAR, "listagg").tree if len(a.arguments) == 2 else build.text("")
-    if a.is_distinct:
-        # sqlglot makes one tuple of the arguments behind DISTINCT.
-        return Typed(build.call("array_to_string", a.of("list", value), mark), t.VARCHAR)
-    return Typed(a.of("string_agg", value, mark), t.VARCHAR)
+    # sqlglot makes one tuple of the arguments behind DISTINCT.
+    return Typed(build.call("t_listagg", a.of("list", value), mark), t.VARCHAR)
 
 
 @_aggregate("geometric_mean")
@@ -228,6 +253,26 @@ def _moment(a: Aggregate) -> Typed:
     a.require_count(1)
     value = coerce(a.arguments[0], t.DOUBLE, a.name).tree
     return Typed(a.of(_MOMENTS[a.name], value), t.DOUBLE)
+
+
+@_aggregate("kurtosis")
+def _kurtosis(a: Aggregate) -> Typed:
+    a.require_count(1)
+    value = coerce(a.arguments[0], t.DOUBLE, a.name).tree
+    # DuckDB's kurtosis of equal values is null.
+    count, spread = a.of("count", value.copy()), a.of("var_pop", value.copy())
+    is_flat = build.both(
+        build.infix(exp.GT, count, build.number(3)), build.infix(exp.EQ, spread, build.number(0))
+    )
+    return Typed(build.case((is_flat, build.call("t_nan")), otherwise=a.of("kurtosis", value)), t.DOUBLE)
+
+
+@_aggregate("skewness")
+def _skewness(a: Aggregate) -> Typed:
+    a.require_count(1)
+    value = coerce(a.arguments[0], t.DOUBLE, a.name).tree
+    count = build.cast(a.of("count", value.copy()), t.DOUBLE)
+    return Typed(build.call("t_population_skewness", a.of("skewness", value), count), t.DOUBLE)
 
 
 @_aggregate("corr", "covar_pop", "covar_samp", "regr_slope", "regr_intercept")

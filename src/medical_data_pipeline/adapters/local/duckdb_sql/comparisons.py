@@ -15,7 +15,7 @@ OPERATORS: dict[type[exp.Expr], str] = {
     exp.GT: ">",
     exp.GTE: ">=",
 }
-_NODES: dict[str, type[exp.Binary]] = {
+NODES: dict[str, type[exp.Binary]] = {
     "=": exp.EQ,
     "<>": exp.NEQ,
     "<": exp.LT,
@@ -35,7 +35,7 @@ def compare(operator: str, left: Typed, right: Typed) -> Typed:
             return Typed(build.infix(exp.NEQ, a.tree, b.tree), t.BOOLEAN)
         return Typed(build.negated(equal(a, b)), t.BOOLEAN)
     require_orderable(common)
-    tree = build.infix(_NODES[operator], a.tree, b.tree)
+    tree = build.infix(NODES[operator], a.tree, b.tree)
     if common.name in t.FLOATS:
         # NaN is DuckDB's greatest number: it can be true only where NaN is on the greater side.
         suspect = {"<": (b,), ">": (a,)}.get(operator, (a, b))

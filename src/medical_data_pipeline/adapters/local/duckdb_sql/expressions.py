@@ -14,9 +14,11 @@ from medical_data_pipeline.adapters.local.duckdb_sql import (
     functions_datetime,
     functions_json,
     functions_math,
+    functions_sql_json,
     functions_text,
     literals,
     names,
+    quantified,
     windows,
 )
 from medical_data_pipeline.adapters.local.duckdb_sql import sql_type as t
@@ -29,12 +31,12 @@ from medical_data_pipeline.adapters.local.duckdb_sql.bound import (
 )
 from medical_data_pipeline.adapters.local.duckdb_sql.calls import Call, bind_call
 from medical_data_pipeline.adapters.local.duckdb_sql.casts import cast
-from medical_data_pipeline.adapters.local.duckdb_sql.coercing import boolean, converted, meet
+from medical_data_pipeline.adapters.local.duckdb_sql.coercing import boolean, meet
 from medical_data_pipeline.model.athena_sql import parse
 
 Handler = Callable[[Context, Any, Scope], Typed]
 # Imported for the functions they register.
-REGISTERED = (functions_math, functions_text)
+REGISTERED = (functions_json, functions_math, functions_sql_json, functions_text)
 _TYPE_NAMES = {"DOUBLE PRECISION": "DOUBLE", "INT": "INTEGER"}
 
 
@@ -85,10 +87,7 @@ def _compare(context: Context, node: exp.Binary, scope: Scope) -> Typed:
     if quantifier is None:
         return comparisons.compare(operator, left, context.bind(right, scope))
     query = right.this if quantifier == "ANY" else right.expressions[0]
-    sub, common = _column_of(context, query, scope, left)
-    value = converted(left, common)
-    tree = build.call(quantifier, sub) if quantifier == "ALL" else exp.Any(this=exp.Subquery(this=sub))
-    return Typed(build.infix(type(node), value.tree, tree), t.BOOLEAN)
+    return quantified.compare(context, operator, left, query, scope, is_all=quantifier == "ALL")
 
 
 def _quantifier(node: exp.Expr) -> str | None:
@@ -98,41 +97,16 @@ def _quantifier(node: exp.Expr) -> str | None:
     return "ALL" if is_all else None
 
 
-def _column_of(context: Context, query: exp.Expr, scope: Scope, value: Typed) -> tuple[exp.Query, t.SqlType]:
-    """The one column of a sub-query, as the type that it and `value` meet in."""
-    bound = context.bind_query(query, scope.inner())
-    if len(bound.types) != 1:
-        raise type_error("a sub-query that is compared has one column")
-    alias = context.fresh("q")
-    column = Typed(build.column(alias, "c0"), bound.types[0])
-    (_, item), common = meet([value, column], "a comparison with a sub-query")
-    if common.items:
-        raise unsupported(f"a comparison of {common.name} values with a sub-query")
-    tree = exp.Select(expressions=[exp.alias_(item.tree, "c0", quoted=True)]).from_(
-        exp.Subquery(this=bound.tree, alias=exp.TableAlias(this=build.name(alias)))
-    )
-    return tree, common
-
-
 def _in(context: Context, node: exp.In, scope: Scope) -> Typed:
-    value = context.bind(node.this, scope)
     query = node.args.get("query")
     if query is None and len(node.expressions) == 1 and isinstance(node.expressions[0], exp.Values):
         query = node.expressions[0]
-    if query is None:
-        if node.args.get("unnest") or node.args.get("field"):
-            raise unsupported("this form of IN")
-        return comparisons.membership(value, [context.bind(item, scope) for item in node.expressions])
-    sub, common = _column_of(context, query, scope, value)
-    subject = converted(value, common)
-    return Typed(exp.Paren(this=exp.In(this=subject.tree, query=exp.Subquery(this=sub))), t.BOOLEAN)
-
-
-def _scalar_query(context: Context, node: exp.Subquery, scope: Scope) -> Typed:
-    bound = context.bind_query(node, scope.inner())
-    if len(bound.types) != 1:
-        raise unsupported("a scalar sub-query with several columns")
-    return Typed(exp.Subquery(this=bound.tree), bound.types[0])
+    if query is not None:
+        return quantified.membership(context, node, query, scope, is_condition=False)
+    if node.args.get("unnest") or node.args.get("field"):
+        raise unsupported("this form of IN")
+    value = context.bind(node.this, scope)
+    return comparisons.membership(value, [context.bind(item, scope) for item in node.expressions])
 
 
 def _exists(context: Context, node: exp.Exists, scope: Scope) -> Typed:
@@ -316,7 +290,7 @@ HANDLERS: dict[type[exp.Expr], Handler] = {
     exp.Like: _like,
     exp.Escape: _escape,
     exp.Case: conditionals.case,
-    exp.Subquery: _scalar_query,
+    exp.Subquery: quantified.scalar,
     exp.Exists: _exists,
     exp.Struct: _row,
     exp.Tuple: _row,
@@ -336,7 +310,4 @@ HANDLERS: dict[type[exp.Expr], Handler] = {
     exp.CurrentTimestamp: _now("timestamp with time zone"),
     exp.Localtimestamp: _now("timestamp"),
     exp.Localtime: _now("time"),
-    exp.JSONValue: functions_json.json_value,
-    exp.JSONExtract: functions_json.json_query,
-    exp.JSONObject: functions_json.json_object,
 }

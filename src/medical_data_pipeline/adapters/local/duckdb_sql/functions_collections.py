@@ -2,7 +2,7 @@
 
 from sqlglot import exp
 
-from medical_data_pipeline.adapters.local.duckdb_sql import build, comparisons, lambdas
+from medical_data_pipeline.adapters.local.duckdb_sql import build, comparisons, lambdas, nested
 from medical_data_pipeline.adapters.local.duckdb_sql import sql_type as t
 from medical_data_pipeline.adapters.local.duckdb_sql.bound import Typed, type_error, unsupported
 from medical_data_pipeline.adapters.local.duckdb_sql.calls import FUNCTIONS, Builder, Call, declare, function
@@ -25,7 +25,6 @@ declare(
         ("contains", "array(T), T -> boolean", "t_contains"),
         ("flatten", "array(array(T)) -> array(T)", "t_flatten"),
         ("ngrams", "array(T), bigint -> array(array(T))", "t_ngrams"),
-        ("repeat", "T, bigint -> array(T)", "t_repeat"),
         ("shuffle", "array(T) -> array(T)", "t_shuffle"),
         ("slice", "array(T), bigint, bigint -> array(T)", "t_slice"),
         ("trim_array", "array(T), bigint -> array(T)", "t_trim_array"),
@@ -38,24 +37,62 @@ _MATCHING = (
     *("array_distinct", "array_intersect", "array_union", "array_except", "array_remove"),
     *("arrays_overlap", "array_histogram", "contains"),
 )
+# Those whose equality is Trino's operator; the others match as IS NOT DISTINCT FROM does, and DuckDB.
+_EQUATING = ("contains", "array_position", "array_remove", "arrays_overlap")
 
 
 def _checked(name: str, inner: Builder) -> Builder:
-    """Matching is by DuckDB's own equality: right for plain values, refused for structures with nulls."""
+    """Matching by DuckDB's own equality is right for plain values; structures have Trino's operator."""
 
     def apply(call: Call) -> Typed:
-        for value in call.arguments():
-            item = value.type.items[0] if value.type.name == "array" else value.type
+        values = call.arguments()
+        items = [v.type.items[0] if v.type.name == "array" else v.type for v in values]
+        if name in _EQUATING and items and items[0].items and len(values) == 2:
+            return _matched(name, call, *values)
+        for item in items:
             comparisons.require_comparable(item)
-            if item.items and name in ("contains", "arrays_overlap", "array_remove"):
-                raise unsupported(f"{name} of {item.name} values")
         return inner(call)
 
     return apply
 
 
+def _matched(name: str, call: Call, values: Typed, other: Typed) -> Typed:
+    """contains, array_position, array_remove and arrays_overlap of arrays of structures."""
+    if name == "arrays_overlap":
+        (values, other), kind = meet([values, other], name)
+        element = Typed(build.name("y"), kind.items[0])
+        each = build.call("t_any_match", nested.matches(values, element))
+        found = build.call("list_transform", other.tree, build.lambda_of(("y",), each))
+        return Typed(build.call("t_any_match", found), t.BOOLEAN)
+    (values, wrapped), kind = meet([values, Typed(build.array(other.tree), t.array(other.type))], name)
+    wanted = Typed(build.call("list_extract", wrapped.tree, build.number(1)), kind.items[0])
+    found = nested.matches(values, wanted)
+    match name:
+        case "contains":
+            return Typed(build.call("t_any_match", found), t.BOOLEAN)
+        case "array_position":
+            return Typed(build.call("t_position_of_true", found), t.BIGINT)
+    return Typed(build.call("t_keep_unmatched", values.copy(), found), kind)
+
+
 for _name in _MATCHING:
     FUNCTIONS[_name] = _checked(_name, FUNCTIONS[_name])
+
+
+@function("repeat")
+def _repeat(call: Call) -> Typed:
+    call.require_count(2)
+    value, count = call.argument(0), coerce(call.argument(1), t.BIGINT, call.name).tree
+    return Typed(build.call("t_repeat", value.tree, count, _bytes_of(value)), t.array(value.type))
+
+
+def _bytes_of(value: Typed) -> exp.Expr:
+    """About the memory Trino's copy of a value takes, where that can be much."""
+    if value.type.name == "varchar":
+        return build.call("strlen", value.copy())
+    if value.type.name == "array" and not value.type.items[0].items:
+        return build.infix(exp.Mul, build.call("len", value.copy()), build.number(5))
+    return build.number(0)
 
 
 @function("array_join")
@@ -83,7 +120,7 @@ def _extreme(call: Call) -> Typed:
     item = value.type.items[0]
     comparisons.require_orderable(item)
     if item.items:
-        raise unsupported(f"{call.name} of {item.name} values")
+        return nested.extreme(call.name, value)
     if item.name in t.FLOATS:
         name = "t_greatest_float" if call.name == "array_max" else "t_least_float"
         return Typed(build.cast(build.call(name, value.tree), item), item)
@@ -95,6 +132,8 @@ def _array_position(call: Call) -> Typed:
     call.require_count(2, 3)
     value = _array(call, 0)
     wanted = call.argument(1)
+    if len(call.nodes) == 2 and value.type.items[0].items:
+        return _matched(call.name, call, value, wanted)
     item = common_type(value.type.items[0], wanted.type)
     if item is None or item.items:
         raise type_error(f"array_position does not take {value.type} and {wanted.type}")
@@ -118,8 +157,6 @@ def _element_at(call: Call) -> Typed:
 
 def _lookup(value: Typed, key: Typed) -> exp.Expr:
     kind = value.type.items[0]
-    if kind.items:
-        raise unsupported(f"a map with {kind.name} keys")
     return build.call("map_extract_value", value.tree, coerce(key, kind, "a map's key").tree)
 
 
@@ -135,8 +172,6 @@ def subscript(value: Typed, key: Typed) -> Typed:
             tree = build.call("list_extract", value.tree, build.call("t_subscript", value.copy(), position))
             return Typed(tree, value.type.items[0])
         case "map":
-            if value.type.items[0].items:
-                raise unsupported(f"a map with {value.type.items[0].name} keys")
             wanted = coerce(key, value.type.items[0], "a map's key").tree
             guarded = build.call("t_existing_key", value.copy(), wanted)
             return Typed(build.call("map_extract_value", value.tree, guarded), value.type.items[1])
@@ -205,7 +240,15 @@ def _map(call: Call) -> Typed:
         return Typed(build.cast(build.call("map"), "MAP(INTEGER, INTEGER)"), t.map_of(t.UNKNOWN, t.UNKNOWN))
     keys, values = (_array_or_null(call, position) for position in (0, 1))
     kind = t.map_of(keys.type.items[0], values.type.items[0])
-    return Typed(build.call("t_map", keys.tree, values.tree), kind)
+    return Typed(build.call("t_map", _certain(keys).tree, values.tree), kind)
+
+
+def _certain(keys: Typed) -> Typed:
+    """Keys of a map; one with a null inside is refused, as in Trino."""
+    if not keys.type.items[0].items:
+        return keys
+    key = nested.comparable(Typed(build.name("k"), keys.type.items[0]))
+    return Typed(build.call("list_transform", keys.tree, build.lambda_of(("k",), key.tree)), keys.type)
 
 
 @function("map_from_entries")
@@ -226,6 +269,8 @@ def _multimap_from_entries(call: Call) -> Typed:
 def _map_entries(call: Call) -> Typed:
     call.require_count(1)
     value = call.argument(0)
+    if value.type.name == "unknown":
+        value = converted(value, t.map_of(t.UNKNOWN, t.UNKNOWN))
     if value.type.name != "map":
         raise type_error(f"map_entries does not take {value.type}")
     return Typed(build.call("t_entries", value.tree), t.array(t.row(value.type.items)))
@@ -248,6 +293,8 @@ def _zip(call: Call) -> Typed:
 
 def _pairs(call: Call) -> tuple[Typed, tuple[t.SqlType, ...]]:
     value = call.argument(0)
+    if value.type.name == "unknown" or value.type == t.array(t.UNKNOWN):
+        value = converted(value, t.array(t.row((t.UNKNOWN, t.UNKNOWN))))
     is_pairs = value.type.name == "array" and value.type.items[0].name == "row"
     if not is_pairs or len(value.type.items[0].items) != 2:
         raise type_error(f"function {call.name} does not take {value.type}")

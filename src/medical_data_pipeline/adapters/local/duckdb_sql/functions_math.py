@@ -1,6 +1,6 @@
 """Mathematical, bitwise and statistical functions."""
 
-from medical_data_pipeline.adapters.local.duckdb_sql import arithmetic, build
+from medical_data_pipeline.adapters.local.duckdb_sql import arithmetic, build, nested
 from medical_data_pipeline.adapters.local.duckdb_sql import sql_type as t
 from medical_data_pipeline.adapters.local.duckdb_sql.bound import Typed, type_error, unsupported
 from medical_data_pipeline.adapters.local.duckdb_sql.calls import Call, declare, function
@@ -150,7 +150,8 @@ def _greatest(call: Call) -> Typed:
         items = build.call("list_value", *(v.tree for v in values))
         return Typed(build.cast(build.call(name, items), kind), kind)
     if kind.items:
-        raise unsupported(f"{call.name} of {kind.name} values")
+        listed = Typed(build.array(*(v.tree for v in values)), t.array(kind))
+        return nested.extreme("array_max" if call.name == "greatest" else "array_min", listed)
     # DuckDB's skip nulls.
     nulls = build.either(*(build.is_null(v.copy()) for v in values))
     tree = build.call(call.name, *(v.tree for v in values))

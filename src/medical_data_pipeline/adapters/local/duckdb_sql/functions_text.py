@@ -199,6 +199,10 @@ def concatenated(values: list[Typed], what: str) -> Typed:
 
 def _concatenated_arrays(values: list[Typed], what: str) -> Typed:
     kinds = [v for v in values if v.type.name == "array"]
+    if any(v.type == t.array(t.UNKNOWN) for v in kinds) and any(
+        v.type.items[0].name == "array" for v in kinds
+    ):
+        raise type_error(f"{what} of these arrays has two meanings")
     _, common = meet(kinds, what)
     arrays = []
     for value in values:

@@ -77,7 +77,17 @@ def _match(call: Call) -> Typed:
 @function("reduce")
 def _reduce(call: Call) -> Typed:
     call.require_count(4)
-    value, start = _array(call, 0), call.argument(1)
+    value = _array(call, 0)
+    done = folded(call, value, call.argument(1))
+    final = call.context.fresh("v")
+    made = _body(call, 3, [Typed(build.name(final), done.type)])
+    one = build.call("list_transform", build.array(done.tree), build.lambda_of((final,), made.tree))
+    result = build.call("list_extract", one, build.number(1))
+    return Typed(build.case((build.negated(build.is_null(value.copy())), result)), made.type)
+
+
+def folded(call: Call, value: Typed, start: Typed) -> Typed:
+    """The state after every element of `value`, by the lambda that is the third argument of `call`."""
     state = start.type
     names, step = _over(call, 2, [state, value.type.items[0]])
     merged = common_type(state, step.type)
@@ -85,11 +95,9 @@ def _reduce(call: Call) -> Typed:
         state = merged
         names, step = _over(call, 2, [state, value.type.items[0]])
     if common_type(state, step.type) != state:
-        raise type_error("the lambda of reduce gives another type than its state")
-    step = converted(step, state)
-    start = converted(start, state)
+        raise type_error(f"the lambda of {call.name} gives another type than its state")
     # list_reduce takes the state and the elements from one list, so each is put in a pair of both.
-    first = build.row(start.tree, build.cast(build.NULL(), value.type.items[0]))
+    first = build.row(converted(start, state).tree, build.cast(build.NULL(), value.type.items[0]))
     element = call.context.fresh("v")
     pairs = build.call(
         "list_transform",
@@ -98,15 +106,12 @@ def _reduce(call: Call) -> Typed:
     )
     a, b = call.context.fresh("v"), call.context.fresh("v")
     replaced = _with_fields(
-        step.tree, {names[0]: build.field(build.name(a), 0), names[1]: build.field(build.name(b), 1)}
+        converted(step, state).tree,
+        {names[0]: build.field(build.name(a), 0), names[1]: build.field(build.name(b), 1)},
     )
     body = build.row(replaced, build.field(build.name(b), 1))
-    folded = build.call("list_reduce", pairs, build.lambda_of((a, b), body), first)
-    final = call.context.fresh("v")
-    done = _body(call, 3, [Typed(build.field(build.name(final), 0), state)])
-    one = build.call("list_transform", build.array(folded), build.lambda_of((final,), done.tree))
-    result = build.call("list_extract", one, build.number(1))
-    return Typed(build.case((build.negated(build.is_null(value.copy())), result)), done.type)
+    reduced = build.call("list_reduce", pairs, build.lambda_of((a, b), body), first)
+    return Typed(build.field(reduced, 0), state)
 
 
 def _with_fields(tree: exp.Expr, places: dict[str, exp.Expr]) -> exp.Expr:

@@ -33,6 +33,8 @@ CREATE OR REPLACE TEMP MACRO t_bit_count(x, b) AS
   CASE WHEN b < 2 OR b > 64 THEN CAST('bits must be between 2 and 64' AS BIGINT)
        WHEN b < 64 AND (x >= CAST(pow(2, b - 1) AS HUGEINT) OR x < -CAST(pow(2, b - 1) AS HUGEINT)) THEN CAST('Number must be representable with the bits specified' AS BIGINT)
        WHEN x >= 0 THEN bit_count(CAST(x AS BIGINT)) ELSE bit_count(CAST(x AS BIGINT)) - (64 - b) END;
+-- DuckDB corrects the skewness of a sample, Trino takes the values for all there are.
+CREATE OR REPLACE TEMP MACRO t_population_skewness(s, n) AS CASE WHEN n > 2 THEN s * (n - 2) / sqrt(n * (n - 1)) END;
 CREATE OR REPLACE TEMP MACRO t_cosine_similarity(a, b) AS
   CASE WHEN a IS NULL OR b IS NULL THEN NULL
        ELSE CAST(coalesce(list_sum(list_transform(map_keys(a), lambda k: a[k] * coalesce(b[k], 0))), 0) AS DOUBLE)
@@ -104,6 +106,10 @@ CREATE OR REPLACE TEMP MACRO t_join_present(a, d) AS
   CASE WHEN a IS NULL OR d IS NULL THEN NULL ELSE coalesce(array_to_string(list_filter(a, lambda x: x IS NOT NULL), d), '') END;
 CREATE OR REPLACE TEMP MACRO t_join_all(a, d, r) AS
   CASE WHEN a IS NULL OR d IS NULL OR r IS NULL THEN NULL ELSE coalesce(array_to_string(list_transform(a, lambda x: coalesce(x, r)), d), '') END;
+CREATE OR REPLACE TEMP MACRO t_present(a) AS CASE WHEN len(list_filter(a, lambda x: x IS NOT NULL)) = 0 THEN NULL ELSE list_filter(a, lambda x: x IS NOT NULL) END;
+-- Trino's listagg gives at most 1 MiB.
+CREATE OR REPLACE TEMP MACRO t_short_text(s) AS CASE WHEN strlen(s) > 1048576 THEN CAST(CAST('Concatenated string is too large' AS BIGINT) AS VARCHAR) ELSE s END;
+CREATE OR REPLACE TEMP MACRO t_listagg(a, d) AS CASE WHEN t_present(a) IS NULL THEN NULL ELSE t_short_text(array_to_string(a, d)) END;
 CREATE OR REPLACE TEMP MACRO t_interleave(g, m) AS
   CASE WHEN g IS NULL OR list_position(m, NULL) IS NOT NULL THEN NULL
        ELSE array_to_string(list_transform(range(1, len(g) + 1), lambda i: g[i] || coalesce(m[i], '')), '') END;
@@ -151,6 +157,12 @@ CREATE OR REPLACE TEMP MACRO t_from_unixtime(s) AS CAST(make_timestamp(CAST(roun
 
 -- arrays
 CREATE OR REPLACE TEMP MACRO t_has_null(a) AS list_position(a, NULL) IS NOT NULL;
+CREATE OR REPLACE TEMP MACRO t_without_nulls(n, x) AS CASE WHEN n THEN CASE WHEN CAST('comparison not supported for values with null elements' AS BOOLEAN) THEN x END ELSE x END;
+CREATE OR REPLACE TEMP MACRO t_decided(e, o) AS CASE WHEN o AND (e IS NULL) THEN CAST('elements that contain null are not supported' AS BOOLEAN) ELSE e END;
+CREATE OR REPLACE TEMP MACRO t_position_of_true(m) AS CASE WHEN m IS NULL THEN NULL ELSE coalesce(list_position(m, true), 0) END;
+CREATE OR REPLACE TEMP MACRO t_keep_unmatched(a, m) AS list_transform(list_filter(range(1, len(a) + 1), lambda i: coalesce(NOT m[i], false)), lambda i: a[i]);
+-- Trino keeps at most 10,000 values for the n of min, max, min_by and max_by.
+CREATE OR REPLACE TEMP MACRO t_sample_size(n) AS CASE WHEN n <= 0 OR n > 10000 THEN CAST('the number of values must be between 1 and 10000' AS BIGINT) ELSE n END;
 CREATE OR REPLACE TEMP MACRO t_ordered(r, a, b) AS CASE WHEN a OR b THEN CAST('comparison not supported for values with null elements' AS BOOLEAN) ELSE r END;
 CREATE OR REPLACE TEMP MACRO t_equal_lists(n, m, e) AS
   CASE WHEN n IS NULL OR m IS NULL THEN NULL WHEN n <> m THEN false WHEN list_position(e, false) IS NOT NULL THEN false WHEN list_position(e, NULL) IS NOT NULL THEN NULL ELSE true END;
@@ -181,7 +193,7 @@ CREATE OR REPLACE TEMP MACRO t_array_histogram(a) AS
 CREATE OR REPLACE TEMP MACRO t_flatten(a) AS flatten(list_filter(a, lambda x: x IS NOT NULL));
 CREATE OR REPLACE TEMP MACRO t_ngrams(a, n) AS
   CASE WHEN a IS NULL THEN NULL WHEN len(a) <= CASE WHEN n < 1 THEN CAST('N must be positive' AS BIGINT) ELSE n END THEN [a] ELSE list_transform(range(1, len(a) - n + 2), lambda i: list_slice(a, i, i + n - 1)) END;
-CREATE OR REPLACE TEMP MACRO t_repeat(x, n) AS CASE WHEN n IS NULL THEN NULL ELSE list_transform(range(CASE WHEN n < 0 OR n > 10000 THEN CAST('count is out of range' AS BIGINT) ELSE n END), lambda i: x) END;
+CREATE OR REPLACE TEMP MACRO t_repeat(x, n, b) AS CASE WHEN n IS NULL THEN NULL ELSE list_transform(range(CASE WHEN n < 0 OR n > 10000 OR coalesce(b, 0) * n >= 1000000 THEN CAST('count is out of range' AS BIGINT) ELSE n END), lambda i: x) END;
 CREATE OR REPLACE TEMP MACRO t_shuffle(a) AS list_transform(list_sort(list_transform(a, lambda x: {'r': random(), 'x': x})), lambda e: e.x);
 CREATE OR REPLACE TEMP MACRO t_slice(a, s, n) AS
   CASE WHEN a IS NULL OR s IS NULL OR n IS NULL THEN NULL

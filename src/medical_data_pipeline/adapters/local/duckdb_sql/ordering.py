@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from medical_data_pipeline.adapters.local.duckdb_sql import build, comparisons, windows
+from medical_data_pipeline.adapters.local.duckdb_sql import aggregate_calls, build, comparisons
 from medical_data_pipeline.adapters.local.duckdb_sql.bound import (
     Context,
     Scope,
@@ -30,14 +30,14 @@ def bind_order(
         position = _position(item.this, outputs)
         if position is not None:
             comparisons.require_orderable(outputs[position - 1][1].type)
-            keys.append(windows.sort_key(build.number(position), item))
+            keys.append(aggregate_calls.sort_key(build.number(position), item))
             continue
         key = context.bind(item.this, inner)
         comparisons.require_orderable(key.type)
         same = [i for i, (_, value) in enumerate(outputs) if value.tree == key.tree]
         if is_distinct and not same:
             raise type_error("with DISTINCT, ORDER BY takes expressions of the select list")
-        keys.append(windows.sort_key(build.number(same[0] + 1) if same else key.tree, item))
+        keys.append(aggregate_calls.sort_key(build.number(same[0] + 1) if same else key.tree, item))
     return exp.Order(expressions=keys)
 
 

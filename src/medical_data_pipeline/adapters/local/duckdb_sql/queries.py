@@ -4,7 +4,14 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from medical_data_pipeline.adapters.local.duckdb_sql import build, comparisons, names, ordering, relations
+from medical_data_pipeline.adapters.local.duckdb_sql import (
+    build,
+    comparisons,
+    names,
+    ordering,
+    quantified,
+    relations,
+)
 from medical_data_pipeline.adapters.local.duckdb_sql import sql_type as t
 from medical_data_pipeline.adapters.local.duckdb_sql.bound import (
     BoundQuery,
@@ -237,7 +244,8 @@ def _select(context: Context, node: exp.Select, scope: Scope) -> BoundQuery:
         tree.set("joins", joins)
     where = node.args.get("where")
     if where is not None:
-        tree.set("where", exp.Where(this=boolean(context.bind(where.this, inner), "WHERE")))
+        parts = (quantified.condition(context, part, inner) for part in quantified.conditions(where.this))
+        tree.set("where", exp.Where(this=build.both(*(boolean(part, "WHERE") for part in parts))))
     grouped = replace(inner, allows_aggregates=True, allows_windows=True)
     items = _items(context, node, grouped, source)
     group = node.args.get("group")

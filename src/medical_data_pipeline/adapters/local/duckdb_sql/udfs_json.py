@@ -58,10 +58,11 @@ def _number(value: str) -> str:
     """As Jackson writes a number it has read: whole ones as they are, others as a double."""
     if re.fullmatch(r"-?\d+", value):
         return "0" if value == "-0" else value
-    return _java_double(float(value))
+    # What is too large for a double stays as it is written.
+    return java_double(float(value)) if math.isfinite(float(value)) else value
 
 
-def _java_double(value: float) -> str:
+def java_double(value: float) -> str:
     if 1e-3 <= abs(value) < 1e7 or value == 0:
         return repr(value)
     return double_text(value)
@@ -71,7 +72,7 @@ def _java_double(value: float) -> str:
 def json_double(value: float) -> str:
     if not math.isfinite(value):
         return _text({True: "NaN"}.get(value != value, "Infinity" if value > 0 else "-Infinity"))
-    return _java_double(value)
+    return java_double(value)
 
 
 @register("json_text", "VARCHAR -> VARCHAR")
@@ -204,48 +205,6 @@ def _is(item: Any, kind: str, wanted: str) -> bool:
     return is_fraction and float(item) == float(wanted) and math.isfinite(float(item))
 
 
-# --- the SQL standard's functions, for lax paths of names and positions
-
-
-def _lax(text: str, path: str) -> Any:
-    return _follow_lax(_loads_or_broken(text), _path(re.sub(r"^\s*lax\s+", "", path)))
-
-
-def _loads_or_broken(text: str) -> Any:
-    return _read(text)
-
-
-def _follow_lax(value: Any, steps: tuple[str | int, ...]) -> Any:
-    for step in steps:
-        if isinstance(step, str):
-            if isinstance(value, list) and len(value) == 1:
-                value = value[0]
-            if isinstance(value, list):
-                raise ValueError("a path over several items is not supported")
-            value = value.get(step, _BROKEN) if isinstance(value, dict) else _BROKEN
-        else:
-            items = value if isinstance(value, list) else [value]
-            value = items[step] if step < len(items) and value is not _BROKEN else _BROKEN
-    return value
-
-
-@register("json_value", "VARCHAR, VARCHAR -> VARCHAR")
-def json_value(text: str, path: str) -> str | None:
-    found = _scalar(_lax(text, path))
-    return None if found is None else str(found)
-
-
-@register("json_query", "VARCHAR, VARCHAR -> VARCHAR")
-def json_query(text: str, path: str) -> str | None:
-    value = _lax(text, path)
-    return None if value is _BROKEN else _dump(value)
-
-
-@register("json_exists", "VARCHAR, VARCHAR -> BOOLEAN")
-def json_exists(text: str, path: str) -> bool:
-    return _lax(text, path) is not _BROKEN
-
-
 # --- values of other types
 
 
@@ -259,6 +218,8 @@ def _casting(text: str) -> Any:
 @register("json_to_text", "VARCHAR -> VARCHAR")
 def json_to_text(text: str) -> str | None:
     value = _casting(text)
+    if isinstance(value, _Number) and not re.fullmatch(r"-?\d+", value):
+        return double_text(float(value))
     return _number(value) if isinstance(value, _Number) else _scalar(value)
 
 

@@ -68,9 +68,11 @@ def _scientific(shortest: str) -> str:
     """3.77E1: one digit before the point, and the shortest digits that tell the number."""
     if shortest in ("nan", "inf", "-inf"):
         return {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}[shortest]
+    if not float(shortest):
+        return "-0E0" if shortest.startswith("-") else "0E0"
     sign, digits, exponent = Decimal(shortest).as_tuple()
     written = "".join(map(str, digits)).rstrip("0") or "0"
-    power = len(digits) - 1 + int(exponent) if any(digits) else 0
+    power = len(digits) - 1 + int(exponent)
     return f"{'-' if sign else ''}{written[0]}.{written[1:] or '0'}E{power}"
 
 

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from medical_data_pipeline.adapters.local.duckdb_sql import build, comparisons
+from medical_data_pipeline.adapters.local.duckdb_sql import aggregate_calls, build, comparisons
 from medical_data_pipeline.adapters.local.duckdb_sql import sql_type as t
-from medical_data_pipeline.adapters.local.duckdb_sql.aggregates import AGGREGATES, Aggregate
+from medical_data_pipeline.adapters.local.duckdb_sql.aggregate_calls import AggregateCall, sort_key
+from medical_data_pipeline.adapters.local.duckdb_sql.aggregates import AGGREGATES
 from medical_data_pipeline.adapters.local.duckdb_sql.bound import (
     Context,
     Scope,
@@ -71,66 +72,8 @@ def bind_aggregate(context: Context, node: exp.Expr, scope: Scope) -> Typed:
         return _window_function(context, node, inner, finish, ignore_nulls)
     if ignore_nulls:
         raise unsupported("IGNORE NULLS of an aggregate")
-    return _aggregate(
-        context, node, inner, finish, within.expression if within is not None else None, over is not None
-    )
-
-
-def _aggregate(  # noqa: PLR0913 - the parts of one call
-    context: Context,
-    node: exp.Expr,
-    scope: Scope,
-    finish: Callable[[exp.Expr], exp.Expr],
-    within: exp.Expr | None,
-    is_window: bool,
-) -> Typed:
-    arguments, order, is_distinct, is_star = list(node.expressions), within, False, False
-    if arguments and isinstance(arguments[-1], exp.Order):
-        order = arguments[-1]
-        arguments[-1] = order.this
-    if arguments and isinstance(arguments[0], exp.Distinct):
-        is_distinct, arguments = True, list(arguments[0].expressions)
-        if arguments and isinstance(arguments[-1], exp.Order):
-            order = arguments[-1]
-            arguments[-1] = order.this
-    elif arguments and isinstance(order, exp.Order) and isinstance(arguments[0], exp.Distinct):
-        is_distinct, arguments = True, list(arguments[0].expressions)
-    if arguments and isinstance(arguments[0], exp.Star):
-        is_star, arguments = True, []
-    if order is not None and is_window:
-        raise unsupported("ORDER BY inside a window function")
-    values = [context.bind(argument, scope) for argument in arguments]
-    if is_distinct and len(values) != 1 and node.name.lower() != "listagg":
-        raise unsupported(f"{node.name.lower()} of DISTINCT pairs")
-    if order is not None:
-        keys = exp.Order(expressions=ordered(context, order.expressions, scope))
-        plain = finish
-
-        def finish(tree: exp.Expr) -> exp.Expr:
-            tree.expressions[-1].replace(
-                exp.Order(this=tree.expressions[-1].copy(), expressions=[k.copy() for k in keys.expressions])
-            )
-            return plain(tree)
-
-        if is_distinct and [key.this for key in keys.expressions] != [values[0].tree]:
-            raise type_error("with DISTINCT, an aggregate is ordered by its argument")
-    name = node.name.lower()
-    return AGGREGATES[name](Aggregate(name, values, is_distinct, is_star, is_window, finish))
-
-
-def ordered(context: Context, items: list[exp.Expr], scope: Scope) -> list[exp.Expr]:
-    """Sort keys, with the place of nulls written out."""
-    keys = []
-    for item in items:
-        key = context.bind(item.this, scope)
-        comparisons.require_orderable(key.type)
-        keys.append(sort_key(key.tree, item))
-    return keys
-
-
-def sort_key(tree: exp.Expr, item: exp.Expr) -> exp.Expr:
-    descending = bool(item.args.get("desc"))
-    return exp.Ordered(this=tree, desc=descending, nulls_first=bool(item.args.get("nulls_first")))
+    order = within.expression if within is not None else None
+    return aggregate_calls.bind(AggregateCall(context, node, inner, finish, over is not None), order)
 
 
 def _window_function(
@@ -162,12 +105,7 @@ class _Window:
     """An OVER clause, translated once and put around each DuckDB aggregate of the call."""
 
     def __init__(self, context: Context, scope: Scope, inner: Scope, over: exp.Expr) -> None:
-        named = over.args.get("alias")
-        if named is not None:
-            found = scope.windows.get(named.name.lower())
-            if found is None:
-                raise type_error("a window name cannot be resolved")
-            over = found
+        over = _with_base(over, scope)
         self.partition = [context.bind(item, inner) for item in over.args.get("partition_by") or []]
         for item in self.partition:
             comparisons.require_comparable(item.type)
@@ -227,6 +165,30 @@ class _Window:
             spec=self.spec.copy() if self.spec is not None else None,
             over="OVER",
         )
+
+
+def _with_base(over: exp.Expr, scope: Scope) -> exp.Expr:
+    """The window with what it takes over from the named one it begins with.
+
+    Raises:
+        QueryRejected: no such window, or one whose parts it repeats.
+    """
+    named = over.args.get("alias")
+    if named is None:
+        return over
+    found = scope.windows.get(named.name.lower())
+    if found is None:
+        raise type_error("a window name cannot be resolved")
+    base = _with_base(found, scope)
+    own = {part: over.args.get(part) for part in ("partition_by", "order", "spec") if over.args.get(part)}
+    if (
+        "partition_by" in own
+        or (own and base.args.get("spec"))
+        or ("order" in own and base.args.get("order"))
+    ):
+        raise type_error("a window repeats a part of the one it is made from")
+    parts = {part: base.args.get(part) for part in ("partition_by", "order", "spec")}
+    return exp.Window(**{**parts, **own})
 
 
 def _upper(value: object) -> str | None:
