@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import struct
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -52,7 +53,7 @@ def _same_tagged(got: Any, expected: dict[str, Any]) -> bool:
         case "__dec__":
             return isinstance(got, Decimal | int) and Decimal(got) == Decimal(content)
         case "__f32__":
-            return isinstance(got, float) and _same_number(got, float(content), 1e-6)
+            return isinstance(got, float) and _same_number(_as_real(got), _as_real(float(content)), 1e-6)
         case "__float__":
             return isinstance(got, float) and _same_number(got, float(content))
         case "__bytes__":
@@ -67,6 +68,11 @@ def _same_tagged(got: Any, expected: dict[str, Any]) -> bool:
                 rest.pop(found)
             return isinstance(got, list) and not rest
     return isinstance(got, str) and _same_json(got, expected)
+
+
+def _as_real(value: float) -> float:
+    """The nearest number of four bytes."""
+    return float(struct.unpack("f", struct.pack("f", value))[0])
 
 
 def _same_json(got: str, expected: Any) -> bool:

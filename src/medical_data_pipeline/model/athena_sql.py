@@ -12,7 +12,7 @@ from sqlglot.dialects.trino import Trino
 from sqlglot.errors import ErrorLevel
 from sqlglot.tokenizer_core import Token, TokenType
 
-from medical_data_pipeline.model import athena_clauses
+from medical_data_pipeline.model import athena_clauses, athena_values
 
 TRINO = Trino()
 # A subscript stays as written; with an offset sqlglot counts some from 0 and some from 1.
@@ -31,7 +31,10 @@ SPECIAL_FORMS = frozenset(
 )
 # Functions whose names are keywords to sqlglot.
 KEYWORD_FUNCTIONS = frozenset(
-    ("replace", "filter", "date", "truncate", "format", "all", "left", "right", "sequence", "apply", "insert")
+    (
+        *("replace", "filter", "date", "truncate", "format", "all", "left", "right", "sequence", "apply"),
+        *("insert", "uuid", "current_timestamp"),
+    )
 )
 LITERAL_TYPES = frozenset(
     (
@@ -49,6 +52,7 @@ LITERAL_TYPES = frozenset(
         TokenType.VARCHAR,
         TokenType.CHAR,
         TokenType.JSON,
+        TokenType.UUID,
     )
 )
 
@@ -68,7 +72,8 @@ def parse_tokens(tokens: list[Token], sql: str) -> list[exp.Expr]:
         sqlglot.errors.ParseError: not of the grammar.
         RecursionError: nested too deeply.
     """
-    trees = TRINO.parser().parse(_marked(athena_clauses.marked(tokens)), sql)
+    readable = athena_clauses.marked(athena_values.parenthesised(tokens))
+    trees = TRINO.parser().parse(_marked(readable), sql)
     return [_unmarked(tree) for tree in trees if tree is not None]
 
 

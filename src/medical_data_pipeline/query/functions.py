@@ -8,7 +8,7 @@ max_by min min_by multimap_agg numeric_histogram reduce_agg regr_intercept regr_
 set_union skewness stddev stddev_pop stddev_samp sum var_pop var_samp variance
 """
 _WINDOWS = "cume_dist dense_rank first_value lag last_value lead nth_value ntile percent_rank rank row_number"
-_CONDITIONS = "all coalesce greatest if least nullif try typeof"
+_CONDITIONS = "all coalesce greatest if least nullif try typeof uuid"
 _NUMBERS = """
 abs acos asin atan atan2 beta_cdf bit_count bitwise_and bitwise_left_shift bitwise_not bitwise_or
 bitwise_right_shift bitwise_right_shift_arithmetic bitwise_xor cbrt ceil ceiling cos cosh
@@ -33,7 +33,7 @@ sha512 spooky_hash_v2_32 spooky_hash_v2_64 to_base32 to_base64 to_base64url to_b
 to_big_endian_64 to_hex to_ieee754_32 to_ieee754_64 xxhash64
 """
 _MOMENTS = """
-at_timezone current_timezone date date_add date_diff date_format date_parse date_trunc day
+at_timezone current_timestamp current_timezone date date_add date_diff date_format date_parse date_trunc day
 day_of_month day_of_week day_of_year dow doy format_datetime from_iso8601_date
 from_iso8601_timestamp from_iso8601_timestamp_nanos from_unixtime from_unixtime_nanos hour
 last_day_of_month millisecond minute month now parse_datetime parse_duration quarter second timezone

@@ -8,6 +8,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from medical_data_pipeline.errors import QueryRejected
 from medical_data_pipeline.model.athena_sql import tokenize
+from medical_data_pipeline.query import type_names
 
 MAX_SQL_BYTES = 64 * 1024
 MAX_TOKENS = 20_000
@@ -92,6 +93,7 @@ _BEFORE_TEXT = frozenset(
         "key",
     )
 )
+_UNITS = frozenset(("YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"))
 # What a subscript may stand behind; a bracket anywhere else is a list literal, which Athena writes ARRAY[…].
 _BEFORE_BRACKET = frozenset(
     (
@@ -124,6 +126,7 @@ def require_one_reading_statement(sql: str) -> list[Token]:
         raise QueryRejected(reason, f"a statement begins with SELECT, WITH, VALUES or SHOW{at(tokens[0])}")
     _require_bounds(tokens)
     _require_trino(tokens, sql)
+    type_names.require_known(tokens)
     return tokens
 
 
@@ -174,13 +177,29 @@ def _require_trino(tokens: list[Token], sql: str) -> None:
             foreign = "this name without double quotes"
         if foreign is not None:
             raise QueryRejected("SQL_SYNTAX", f"{foreign} is not of Athena's syntax{at(token)}")
+    for position, token in enumerate(tokens):
+        if token.token_type is TokenType.INTERVAL and not _is_interval(tokens[position + 1 : position + 4]):
+            raise QueryRejected("SQL_SYNTAX", f"this is not of Athena's syntax{at(token)}")
     for before, token in pairwise(tokens):
         kind, previous = token.token_type, before.token_type
         is_list = kind is TokenType.L_BRACKET and previous not in _BEFORE_BRACKET
+        is_sample = before.text.upper() == "USING" and token.text.upper() == "SAMPLE"
+        is_row = previous is TokenType.STRUCT and before.text.upper() == "ROW"
+        is_struct = previous is TokenType.STRUCT and kind is TokenType.L_PAREN and not is_row
         is_prefixed = (
             kind is TokenType.STRING
             and previous in (TokenType.VAR, TokenType.IDENTIFIER, TokenType.R_PAREN, TokenType.NUMBER)
             and before.text.lower() not in _BEFORE_TEXT
         )
-        if is_list or is_prefixed:
+        if is_list or is_prefixed or is_struct or is_sample:
             raise QueryRejected("SQL_SYNTAX", f"this is not of Athena's syntax{at(token)}")
+
+
+def _is_interval(following: list[Token]) -> bool:
+    """Whether INTERVAL is a name or a type, or stands before a text and a unit as Athena has it."""
+    if following and following[0].token_type in (TokenType.DASH, TokenType.PLUS):
+        following = following[1:]
+    if not following or following[0].token_type not in (TokenType.STRING, TokenType.NUMBER):
+        return True
+    is_text = following[0].token_type is TokenType.STRING
+    return is_text and len(following) > 1 and following[1].text.upper() in _UNITS

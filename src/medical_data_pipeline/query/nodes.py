@@ -10,26 +10,27 @@ MAX_DEPTH = 300
 
 # A node class, and which of its arguments may be set.
 _PARTS: dict[type[exp.Expr], str] = {
-    exp.Select: "with_ expressions from_ joins where group having windows distinct order limit offset",
+    exp.Select: "with_ expressions from_ joins where group having windows distinct order limit offset sample",
     exp.Union: "with_ this expression distinct order limit offset",
     exp.Intersect: "with_ this expression distinct order limit offset",
     exp.Except: "with_ this expression distinct order limit offset",
-    exp.Subquery: "this alias with_ order limit offset joins",
+    exp.Subquery: "this alias with_ order limit offset joins sample",
     exp.Values: "expressions alias order limit offset",
     exp.With: "expressions recursive",
     exp.CTE: "this alias",
-    exp.Table: "this db catalog alias joins version",
+    exp.Table: "this db catalog alias joins version sample",
+    exp.TableSample: "method percent",
     exp.TableAlias: "this columns",
     exp.Join: "this side kind on using",
     exp.Lateral: "this alias view outer",
     exp.Unnest: "expressions alias offset",
     exp.Version: "this kind expression",
-    exp.Group: "expressions",
+    exp.Group: "expressions all",
     exp.Distinct: "expressions",
     exp.Star: "",
     exp.Limit: "expression",
     exp.Fetch: "direction count limit_options",
-    exp.LimitOptions: "rows",
+    exp.LimitOptions: "rows with_ties",
     exp.Bracket: "this expressions",
     exp.Window: "this partition_by order spec alias over",
     exp.WindowSpec: "kind start start_side end end_side",
@@ -117,10 +118,12 @@ def _require_node(node: exp.Expr) -> None:
         for name, value in node.args.items():
             if value not in (None, False, []) and name not in parts:
                 raise QueryRejected("SQL_SYNTAX", f"{name} of {kind.__name__} is not of Athena's syntax")
-    if isinstance(node, exp.Group) and "all" in node.args and node.args["all"] is not None:
-        raise QueryRejected("SQL_UNSUPPORTED", "GROUP BY ALL and GROUP BY DISTINCT are not supported")
+    if isinstance(node, exp.Group) and not node.expressions:
+        raise QueryRejected("SQL_SYNTAX", "GROUP BY names what it groups by")
     if isinstance(node, exp.Select | exp.Subquery) and isinstance(node.args.get("limit"), exp.Limit):
         _require_limit(node.args["limit"].expression)
+    if isinstance(node, exp.TableSample) and node.args.get("method") is None:
+        raise QueryRejected("SQL_SYNTAX", "TABLESAMPLE is BERNOULLI or SYSTEM")
     if isinstance(node, exp.Select) and not node.expressions:
         raise QueryRejected("SQL_SYNTAX", "a SELECT needs a column")
     if isinstance(node, exp.Anonymous):

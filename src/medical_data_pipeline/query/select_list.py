@@ -64,7 +64,7 @@ class SelectList:
             case exp.Subquery():
                 return self._query(node.this, tables)
             case exp.Values():
-                return ("",) * _width(node)
+                return _unnamed(node)
             case exp.Select():
                 return self._select(node, tables)
         raise QueryRejected("SQL_UNSUPPORTED", "this kind of query is not supported")
@@ -145,7 +145,7 @@ class SelectList:
             case exp.Table():
                 names, name = tables.get(node.name.lower()), name or node.name.lower()
             case exp.Values():
-                names = ("",) * _width(node)
+                names = _unnamed(node)
             case exp.Unnest():
                 offset = node.args.get("offset")
                 columns += (offset.name,) if columns and isinstance(offset, exp.Identifier) else ()
@@ -160,10 +160,15 @@ def _columns(node: exp.Expr) -> tuple[str, ...]:
     return tuple(column.name for column in alias.args.get("columns") or []) if alias is not None else ()
 
 
-def _width(node: exp.Values) -> int:
+def _unnamed(node: exp.Values) -> Names:
+    """The columns of VALUES, where they can be told: only its type says how many a row has."""
     first = node.expressions[0]
     cells = first.expressions if isinstance(first, exp.Tuple) else [first]
-    return len(cells[0].expressions) if len(cells) == 1 and isinstance(cells[0], exp.Struct) else len(cells)
+    if len(cells) == 1 and isinstance(cells[0], exp.Struct):
+        cells = cells[0].expressions
+    elif len(cells) == 1 and not isinstance(cells[0], exp.Literal | exp.Introducer | exp.Null | exp.Neg):
+        return None
+    return ("",) * len(cells)
 
 
 def _inner_queries(node: exp.Expr) -> list[exp.Expr]:
@@ -215,5 +220,16 @@ def _item_names(item: exp.Expr) -> Names:
     if isinstance(item, exp.Column):
         return (item.name,)
     if isinstance(item, exp.Dot):
-        return None if isinstance(item.expression, exp.Star) else (item.expression.name,)
+        return _field_names(item.this) if isinstance(item.expression, exp.Star) else (item.expression.name,)
     return ("",)
+
+
+def _field_names(node: exp.Expr) -> Names:
+    """The fields of a row, where it is written out."""
+    while isinstance(node, exp.Paren):
+        node = node.this
+    if isinstance(node, exp.Struct | exp.Tuple):
+        return ("",) * len(node.expressions)
+    if isinstance(node, exp.Cast) and node.to.this is exp.DataType.Type.STRUCT:
+        return tuple(field.name if isinstance(field, exp.ColumnDef) else "" for field in node.to.expressions)
+    return None

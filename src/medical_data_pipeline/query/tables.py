@@ -120,7 +120,9 @@ class TableRewriter:
 
     def _put(self, node: exp.Table, select: exp.Expr, name: str) -> exp.Subquery:
         alias = node.args.get("alias") or exp.TableAlias(this=exp.to_identifier(name, quoted=True))
-        made = exp.Subquery(this=select, alias=alias, joins=node.args.get("joins"))
+        made = exp.Subquery(
+            this=select, alias=alias, joins=node.args.get("joins"), sample=node.args.get("sample")
+        )
         node.replace(made)
         return made
 

@@ -118,7 +118,7 @@ def text_of(value: Typed) -> exp.Expr | None:
     """`value` as CAST(… AS varchar) writes it, or None when Trino has no such cast."""
     source = value.type
     match source.name:
-        case "varchar" | "char":
+        case "varchar" | "char" | "uuid":
             return value.tree
         case "double":
             return build.call("py_double_text", value.tree)
@@ -208,7 +208,15 @@ def _to_time(value: Typed, to: SqlType) -> exp.Expr | None:
     return None
 
 
+def _to_uuid(value: Typed, to: SqlType) -> exp.Expr | None:
+    if value.type.name == "varbinary":
+        return build.call("t_bytes_uuid", value.tree)
+    return build.call("t_text_uuid", value.tree) if value.type.name == "varchar" else None
+
+
 def _to_varbinary(value: Typed, to: SqlType) -> exp.Expr | None:
+    if value.type.name == "uuid":
+        return build.call("unhex", build.call("replace", value.tree, build.text("-"), build.text("")))
     return build.call("encode", value.tree) if value.type.name == "varchar" else None
 
 
@@ -224,6 +232,7 @@ _CASTERS: dict[str, Callable[[Typed, SqlType], exp.Expr | None]] = {
     "timestamp with time zone": _to_timestamp_tz,
     "time": _to_time,
     "varbinary": _to_varbinary,
+    "uuid": _to_uuid,
 }
 
 

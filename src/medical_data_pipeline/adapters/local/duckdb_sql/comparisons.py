@@ -1,5 +1,7 @@
 """Comparisons with Trino's logic: NaN equals nothing, and a null inside an array or row is not known."""
 
+from dataclasses import replace
+
 from sqlglot import exp
 
 from medical_data_pipeline.adapters.local.duckdb_sql import build
@@ -27,7 +29,7 @@ NODES: dict[str, type[exp.Binary]] = {
 
 def compare(operator: str, left: Typed, right: Typed) -> Typed:
     """Raises: QueryRejected: Trino cannot compare these types."""
-    (a, b), common = meet([_instant(left), _instant(right)], f"operator {operator}")
+    (a, b), common = meet([instant(left), instant(right)], f"operator {operator}")
     if operator == "=":
         return Typed(equal(a, b), t.BOOLEAN)
     if operator == "<>":
@@ -46,11 +48,15 @@ def compare(operator: str, left: Typed, right: Typed) -> Typed:
     return Typed(tree, t.BOOLEAN)
 
 
-def _instant(value: Typed) -> Typed:
+def instant(value: Typed) -> Typed:
     """Moments of any zones are compared as instants."""
-    if value.type.name != "timestamp with time zone":
-        return value
-    return Typed(value.tree, t.with_zone(value.type, "UTC"), value.literal)
+    return Typed(value.tree, _in_utc(value.type), value.literal)
+
+
+def _in_utc(kind: t.SqlType) -> t.SqlType:
+    if kind.name == "timestamp with time zone":
+        return t.with_zone(kind, "UTC")
+    return replace(kind, items=tuple(map(_in_utc, kind.items))) if kind.items else kind
 
 
 def require_orderable(kind: t.SqlType) -> None:
@@ -117,16 +123,9 @@ def _equal_maps(a: Typed, b: Typed, depth: int) -> exp.Expr:
     return build.call("t_equal_lists", sizes[0], sizes[1], pairs)
 
 
-def distinct(left: Typed, right: Typed) -> Typed:
-    """IS DISTINCT FROM."""
-    (a, b), common = meet([_instant(left), _instant(right)], "IS DISTINCT FROM")
-    require_comparable(common)
-    return Typed(build.infix(exp.NullSafeNEQ, a.tree, b.tree), t.BOOLEAN)
-
-
 def membership(value: Typed, members: list[Typed]) -> Typed:
     """`value IN (…)`."""
-    (first, *rest), common = meet([_instant(item) for item in (value, *members)], "IN")
+    (first, *rest), common = meet([instant(item) for item in (value, *members)], "IN")
     if _is_plain(common) or (common.name in t.FLOATS and not any(_may_be_nan(m) for m in rest)):
         tree: exp.Expr = exp.In(this=first.tree, expressions=[member.tree for member in rest])
         return Typed(exp.Paren(this=tree), t.BOOLEAN)

@@ -2,7 +2,7 @@
 
 from sqlglot import exp
 
-from medical_data_pipeline.adapters.local.duckdb_sql import build, comparisons
+from medical_data_pipeline.adapters.local.duckdb_sql import build, comparisons, nested
 from medical_data_pipeline.adapters.local.duckdb_sql import sql_type as t
 from medical_data_pipeline.adapters.local.duckdb_sql.bound import (
     Context,
@@ -75,6 +75,12 @@ def _try(call: Call) -> Typed:
     if value.tree.find(exp.Query, exp.Subquery):
         raise unsupported("TRY around a query")
     return Typed(build.call("TRY", value.tree), value.type)
+
+
+def distinct(left: Typed, right: Typed) -> Typed:
+    """IS DISTINCT FROM."""
+    (a, b), _ = meet([comparisons.instant(left), comparisons.instant(right)], "IS DISTINCT FROM")
+    return Typed(build.negated(nested.same(a, b)), t.BOOLEAN)
 
 
 def like(value: Typed, pattern: Typed, escape: Typed | None) -> Typed:

@@ -1,5 +1,7 @@
 """Date patterns: MySQL's (date_format, date_parse) and Joda's (format_datetime) as a list of steps."""
 
+from dataclasses import dataclass
+
 from medical_data_pipeline.errors import QueryRejected
 
 # Step codes are strftime's where it has one. m! and d! are without a leading zero.
@@ -11,10 +13,10 @@ _MYSQL = {
 _JODA = {
     "yyyy": "%Y", "YYYY": "%Y", "xxxx": "%G", "yy": "%y", "MMMM": "%B", "MMM": "%b", "MM": "%m", "M": "%-m",
     "dd": "%d", "d": "%-d", "DDD": "%j", "D": "%-j", "HH": "%H", "H": "%-H", "hh": "%I", "h": "%-I",
-    "mm": "%M", "m": "%-M", "ss": "%S", "s": "%-S", "SSS": "%g", "SSSSSS": "%f", "EEEE": "%A", "EEE": "%a",
-    "EE": "%a", "E": "%a", "e": "%u", "a": "%p", "y": "%Y", "ww": "%V", "SS": "%2S", "S": "%1S",
+    "mm": "%M", "m": "%-M", "ss": "%S", "s": "%-S", "EEEE": "%A", "EEE": "%a", "EE": "%a", "E": "%a",
+    "e": "%u", "a": "%p", "y": "%Y", "ww": "%V", "SSS": "", "SS": "", "S": "", "SSSS": "", "SSSSSS": "",
 }  # fmt: skip
-_JODA_ZONES = {"ZZZ": "zone", "ZZ": "+hh:mm", "Z": "+hhmm", "z": "zone"}
+_JODA_ZONES = {"ZZZ": "zone", "ZZ": "+hh:mm", "Z": "+hhmm", "z": "short zone"}
 
 
 def from_mysql(pattern: str) -> str:
@@ -69,22 +71,31 @@ def joda_tokens(pattern: str) -> list[tuple[str, str]]:
     return pieces
 
 
-def joda_to_strftime(pattern: str, zone: str) -> str:
-    """As a strftime pattern, for values of `zone` ("" when they have none).
+@dataclass(frozen=True)
+class JodaPart:
+    """A part of what format_datetime writes: `kind` is strftime, fraction or one of the zone's forms."""
+
+    kind: str
+    value: str = ""
+
+
+def joda_parts(pattern: str) -> list[JodaPart]:
+    """The parts of a Joda pattern, with neighbours that strftime can write together in one.
 
     Raises:
         QueryRejected: a field without an equal.
     """
-    out = []
+    parts: list[JodaPart] = []
     for kind, piece in joda_tokens(pattern):
         if kind == "text":
-            out.append(piece.replace("%", "%%"))
+            made = JodaPart("strftime", piece.replace("%", "%%"))
         elif piece in _JODA_ZONES:
-            if zone not in ("", "UTC"):
-                raise QueryRejected("SQL_UNSUPPORTED", "a time zone in a date format is not supported")
-            out.append({"ZZZ": "UTC", "z": "UTC", "ZZ": "+00:00", "Z": "+0000"}[piece])
-        elif piece in ("SS", "S"):
-            raise QueryRejected("SQL_UNSUPPORTED", "a field of this date format is not supported")
+            made = JodaPart(_JODA_ZONES[piece])
+        elif set(piece) == {"S"}:
+            made = JodaPart("fraction", str(len(piece)))
         else:
-            out.append(_JODA[piece])
-    return "".join(out)
+            made = JodaPart("strftime", _JODA[piece])
+        if parts and made.kind == parts[-1].kind == "strftime":
+            made = JodaPart("strftime", parts.pop().value + made.value)
+        parts.append(made)
+    return parts

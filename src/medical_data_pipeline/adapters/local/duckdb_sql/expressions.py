@@ -11,7 +11,9 @@ from medical_data_pipeline.adapters.local.duckdb_sql import (
     comparisons,
     conditionals,
     functions_collections,
+    functions_date_text,
     functions_datetime,
+    functions_format,
     functions_json,
     functions_math,
     functions_sql_json,
@@ -36,7 +38,10 @@ from medical_data_pipeline.model.athena_sql import parse
 
 Handler = Callable[[Context, Any, Scope], Typed]
 # Imported for the functions they register.
-REGISTERED = (functions_json, functions_math, functions_sql_json, functions_text)
+REGISTERED = (
+    *(functions_date_text, functions_format, functions_json, functions_math),
+    *(functions_sql_json, functions_text),
+)
 _TYPE_NAMES = {"DOUBLE PRECISION": "DOUBLE", "INT": "INTEGER"}
 
 
@@ -278,9 +283,9 @@ HANDLERS: dict[type[exp.Expr], Handler] = {
     **dict.fromkeys(arithmetic.OPERATORS, _combine),
     exp.Neg: lambda c, n, s: arithmetic.negative(c.bind(n.this, s)),
     exp.NullSafeEQ: lambda c, n, s: Typed(
-        build.negated(comparisons.distinct(c.bind(n.this, s), c.bind(n.expression, s)).tree), t.BOOLEAN
+        build.negated(conditionals.distinct(c.bind(n.this, s), c.bind(n.expression, s)).tree), t.BOOLEAN
     ),
-    exp.NullSafeNEQ: lambda c, n, s: comparisons.distinct(c.bind(n.this, s), c.bind(n.expression, s)),
+    exp.NullSafeNEQ: lambda c, n, s: conditionals.distinct(c.bind(n.this, s), c.bind(n.expression, s)),
     exp.And: _logical,
     exp.Or: _logical,
     exp.Not: _not,

@@ -91,7 +91,8 @@ def _bytes_of(value: Typed) -> exp.Expr:
     if value.type.name == "varchar":
         return build.call("strlen", value.copy())
     if value.type.name == "array" and not value.type.items[0].items:
-        return build.infix(exp.Mul, build.call("len", value.copy()), build.number(5))
+        items = build.infix(exp.Add, build.call("len", value.copy()), build.number(1))
+        return build.infix(exp.Mul, items, build.number(5))
     return build.number(0)
 
 

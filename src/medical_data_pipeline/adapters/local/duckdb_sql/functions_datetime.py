@@ -2,7 +2,7 @@
 
 from sqlglot import exp
 
-from medical_data_pipeline.adapters.local.duckdb_sql import arithmetic, build, date_formats, literals, moments
+from medical_data_pipeline.adapters.local.duckdb_sql import arithmetic, build, literals, moments
 from medical_data_pipeline.adapters.local.duckdb_sql import sql_type as t
 from medical_data_pipeline.adapters.local.duckdb_sql.bound import Typed, type_error, unsupported
 from medical_data_pipeline.adapters.local.duckdb_sql.calls import Call, declare, function
@@ -103,7 +103,7 @@ def _unit(call: Call, value: Typed) -> str:
     return unit
 
 
-def _moment(call: Call, position: int) -> Typed:
+def moment_of(call: Call, position: int) -> Typed:
     value = call.argument(position)
     if value.type.name not in ("date", "time", "timestamp", "timestamp with time zone"):
         raise type_error(f"function {call.name} does not take {value.type}")
@@ -122,7 +122,7 @@ def _last_day_of_month(call: Call) -> Typed:
 @function("date_trunc")
 def _date_trunc(call: Call) -> Typed:
     call.require_count(2)
-    value = _moment(call, 1)
+    value = moment_of(call, 1)
     unit = _unit(call, value)
     if value.type.name == "time":
         return Typed(build.call("t_trunc_time", build.text(unit), value.tree), value.type)
@@ -139,7 +139,7 @@ def _date_trunc(call: Call) -> Typed:
 @function("date_add")
 def _date_add(call: Call) -> Typed:
     call.require_count(3)
-    value = _moment(call, 2)
+    value = moment_of(call, 2)
     unit = _unit(call, value)
     amount = coerce(call.argument(1), t.BIGINT, "date_add").tree
     if value.type.name == "time":
@@ -171,7 +171,7 @@ def _kept(tree: exp.Expr, unit: str, kind: t.SqlType) -> exp.Expr:
 def _date_diff(call: Call) -> Typed:
     call.require_count(3)
     zone = call.argument(1).type.zone
-    (start, end), kind = meet([_moment(call, 1), _moment(call, 2)], "date_diff")
+    (start, end), kind = meet([moment_of(call, 1), moment_of(call, 2)], "date_diff")
     unit = _unit(call, Typed(start.tree, kind))
     if kind.name == "time":
         return Typed(build.call("t_diff_time", build.text(unit), start.tree, end.tree), t.BIGINT)
@@ -189,74 +189,23 @@ def _date(call: Call) -> Typed:
     return cast(call.argument(0), t.DATE)
 
 
-@function("date_format")
-def _date_format(call: Call) -> Typed:
-    call.require_count(2)
-    value, pattern = call.arguments()
-    if value.type.name not in ("date", "timestamp", "timestamp with time zone"):
-        raise type_error(f"date_format does not take {value.type}")
-    if not isinstance(pattern.literal, str):
-        raise unsupported("date_format with a format that is not a literal")
-    local = moments.rounded(moments.local_time(value), t.timestamp(_digits(value)), 3)
-    return Typed(
-        build.call("strftime", local, build.text(date_formats.from_mysql(pattern.literal))), t.VARCHAR
-    )
-
-
-def _digits(value: Typed) -> int:
-    return value.type.precision if value.type.numbers else 0
-
-
-@function("date_parse")
-def _date_parse(call: Call) -> Typed:
-    call.require_count(2)
-    text, pattern = call.arguments()
-    if not isinstance(pattern.literal, str):
-        raise unsupported("date_parse with a format that is not a literal")
-    date_formats.from_mysql(pattern.literal)
-    subject = coerce(text, t.VARCHAR, "date_parse").tree
-    return Typed(build.call("py_date_parse", subject, build.text(pattern.literal)), t.timestamp(3))
-
-
-@function("format_datetime")
-def _format_datetime(call: Call) -> Typed:
-    call.require_count(2)
-    value, pattern = call.arguments()
-    if value.type.name not in ("date", "timestamp", "timestamp with time zone"):
-        raise type_error(f"format_datetime does not take {value.type}")
-    if not isinstance(pattern.literal, str):
-        raise unsupported("format_datetime with a format that is not a literal")
-    local = moments.rounded(moments.local_time(value), t.timestamp(_digits(value)), 3)
-    form = date_formats.joda_to_strftime(pattern.literal, value.type.zone)
-    return Typed(build.call("strftime", local, build.text(form)), t.VARCHAR)
-
-
-@function("parse_datetime")
-def _parse_datetime(call: Call) -> Typed:
-    call.require_count(2)
-    text, pattern = call.arguments()
-    if not isinstance(pattern.literal, str):
-        raise unsupported("parse_datetime with a format that is not a literal")
-    fields = [piece for kind, piece in date_formats.joda_tokens(pattern.literal) if kind == "field"]
-    if any(field[0] in "Zz" for field in fields):
-        raise unsupported("parse_datetime with a time zone")
-    subject = coerce(text, t.VARCHAR, "parse_datetime").tree
-    parsed = build.call("py_parse_datetime", subject, build.text(pattern.literal))
-    return Typed(build.cast(parsed, "TIMESTAMPTZ"), t.timestamp_tz(3))
-
-
 @function("from_unixtime")
 def _from_unixtime(call: Call) -> Typed:
-    call.require_count(1, 2)
+    call.require_count(1, 2, 3)
     seconds = coerce(call.argument(0), t.DOUBLE, "from_unixtime").tree
     zone = _zone(call.argument(1)) if len(call.nodes) == 2 else "UTC"
+    if len(call.nodes) == 3:
+        hours, minutes = (call.argument(position).literal for position in (1, 2))
+        if not isinstance(hours, int) or not isinstance(minutes, int):
+            raise unsupported("a time zone that is not a literal")
+        zone = _zone_of_minutes(hours * 60 + minutes)
     return Typed(build.call("t_from_unixtime", seconds), t.timestamp_tz(3, zone))
 
 
 @function("to_unixtime")
 def _to_unixtime(call: Call) -> Typed:
     call.require_count(1)
-    value = _moment(call, 0)
+    value = moment_of(call, 0)
     if value.type.name == "date":
         value = Typed(build.cast(value.tree, "TIMESTAMP"), t.timestamp(3))
     if value.type.name == "time":
@@ -267,39 +216,20 @@ def _to_unixtime(call: Call) -> Typed:
     )
 
 
-@function("to_iso8601")
-def _to_iso8601(call: Call) -> Typed:
-    call.require_count(1)
-    value = _moment(call, 0)
-    if value.type.name == "date":
-        return Typed(build.cast(value.tree, "VARCHAR"), t.VARCHAR)
-    if value.type.name == "time":
-        raise type_error("to_iso8601 does not take a time")
-    text = build.call("t_iso_text", moments.local_time(value), build.number(value.type.precision))
-    if value.type.name == "timestamp":
-        return Typed(text, t.VARCHAR)
-    if value.type.zone == "UTC":
-        return Typed(build.infix(exp.DPipe, text, build.text("Z")), t.VARCHAR)
-    minutes = build.call("t_zone_minutes", moments.local_time(value), build.cast(value.copy(), "TIMESTAMP"))
-    return Typed(build.infix(exp.DPipe, text, build.call("t_offset_text", minutes)), t.VARCHAR)
+def digits_of(value: Typed) -> int:
+    return value.type.precision if value.type.numbers else 0
 
 
-@function("from_iso8601_timestamp")
-def _from_iso8601(call: Call) -> Typed:
-    call.require_count(1)
-    text = call.argument(0)
-    zone = "UTC"
-    if isinstance(text.literal, str):
-        written = text.literal.strip()
-        tail = written[written.find("T") + 1 :] if "T" in written else ""
-        sign = max(tail.find("+"), tail.find("-"))
-        zone = literals.zone_name(tail[sign:]) if sign >= 0 else "UTC"
-    subject = coerce(text, t.VARCHAR, call.name).tree
-    parsed = build.cast(build.call("py_from_iso8601_timestamp", subject), "TIMESTAMPTZ")
-    return Typed(parsed, t.timestamp_tz(3, zone))
+def _zone_of_minutes(minutes: int) -> str:
+    sign = "-" if minutes < 0 else "+"
+    return literals.zone_name(f"{sign}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}")
 
 
 def _zone(value: Typed) -> str:
+    if value.type == t.DAY_TIME and isinstance(value.literal, int):
+        if value.literal % 60_000:
+            raise type_error("a time zone offset has hours and minutes only")
+        return _zone_of_minutes(value.literal // 60_000)
     if not isinstance(value.literal, str):
         raise unsupported("a time zone that is not a literal")
     return literals.zone_name(value.literal)
@@ -313,7 +243,7 @@ def _at_timezone(call: Call) -> Typed:
         if value.type.name not in ("date", "timestamp"):
             raise type_error(f"with_timezone does not take {value.type}")
         local = build.cast(value.tree, "TIMESTAMP")
-        kind = t.timestamp_tz(_digits(value), _zone(zone))
+        kind = t.timestamp_tz(digits_of(value), _zone(zone))
         return Typed(moments.at_zone(local, kind.zone), kind)
     return in_zone(value, zone)
 
@@ -339,6 +269,15 @@ def _timezone(call: Call) -> Typed:
 def _current_timezone(call: Call) -> Typed:
     call.require_count(0)
     return Typed(build.text("UTC"), t.VARCHAR)
+
+
+@function("current_timestamp")
+def _current_timestamp(call: Call) -> Typed:
+    call.require_count(1)
+    digits = call.argument(0).literal
+    if not isinstance(digits, int):
+        raise type_error("current_timestamp takes a number of digits")
+    return current("timestamp with time zone", digits)
 
 
 @function("now")

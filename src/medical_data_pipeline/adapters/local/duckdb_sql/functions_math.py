@@ -45,6 +45,8 @@ declare(
         ("rand", "bigint, bigint -> bigint", "t_random"),
         ("beta_cdf", "double, double, double -> double", "py_beta_cdf"),
         ("inverse_beta_cdf", "double, double, double -> double", "py_inverse_beta_cdf"),
+        ("t_cdf", "double, double -> double", "py_t_cdf"),
+        ("t_pdf", "double, double -> double", "py_t_pdf"),
         ("normal_cdf", "double, double, double -> double", "py_normal_cdf"),
         ("inverse_normal_cdf", "double, double, double -> double", "py_inverse_normal_cdf"),
         ("wilson_interval_lower", "bigint, bigint, double -> double", "py_wilson_lower"),

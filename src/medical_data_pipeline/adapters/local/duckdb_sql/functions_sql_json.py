@@ -1,5 +1,6 @@
 """JSON_EXISTS, JSON_VALUE, JSON_QUERY, JSON_OBJECT and JSON_ARRAY, with their clauses."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -32,9 +33,11 @@ def _gather(pieces: list[exp.Expr], words: dict[str, exp.Expr | None]) -> None:
     while position < len(pieces):
         word = _word(pieces[position])
         following = pieces[position + 1] if position + 1 < len(pieces) else None
-        if word == "RETURNING":
+        if word == "RETURNING" and isinstance(following, exp.DataType):
             words[word] = following
             position += 2
+        elif word == "RETURNING":
+            raise QueryRejected("SQL_SYNTAX", "RETURNING names a type")
         elif word == "DEFAULT":
             words["DEFAULT " + _word(pieces[position + 2])] = following
             position += 3
@@ -43,6 +46,22 @@ def _gather(pieces: list[exp.Expr], words: dict[str, exp.Expr | None]) -> None:
             position += 1
         else:
             raise QueryRejected("SQL_SYNTAX", "a clause of a JSON function is not of its form")
+
+
+_EVENT = r"(?:ERROR|NULL|EMPTY|EMPTY ARRAY|EMPTY OBJECT|TRUE|FALSE|UNKNOWN|DEFAULT) ON (?:EMPTY|ERROR)"
+_ALLOWED = {
+    "json_exists": rf"{_EVENT}",
+    "json_value": rf"{_EVENT}|RETURNING",
+    "json_query": rf"{_EVENT}|RETURNING|FORMAT JSON.*|WITH.* WRAPPER|(?:KEEP|OMIT) QUOTES.*",
+    "json_object": r"(?:NULL|ABSENT) ON NULL|WITH(?:OUT)? UNIQUE.*|RETURNING|FORMAT JSON.*",
+    "json_array": r"(?:NULL|ABSENT) ON NULL|RETURNING|FORMAT JSON.*",
+}
+
+
+def _require_words(call: Call, words: dict[str, exp.Expr | None]) -> None:
+    for word in words:
+        if not re.fullmatch(_ALLOWED[call.name], word):
+            raise QueryRejected("SQL_SYNTAX", f"{word} is no clause of {call.name}")
 
 
 @dataclass(frozen=True)
@@ -63,6 +82,7 @@ def _query(call: Call) -> _Query:
     if written is None:
         raise type_error("a JSON path is a literal")
     passed, words = _passed(call, [pieces, *call_arguments[2:]])
+    _require_words(call, words)
     _require_path(written, {name for name, _, _ in passed}, [kind for _, kind, _ in passed])
     parts = [part for name, kind, value in passed for part in (build.text(name), build.text(kind), value)]
     values = build.cast(build.array(*parts), "VARCHAR[]")
@@ -227,7 +247,7 @@ def _otherwise(
 @function("json_query")
 def _json_query(call: Call) -> Typed:
     query = _query(call)
-    options = _wrapper(call, query.words)
+    options = _wrapper(query.words)
     outcome = query.outcome("py_sql_json_query", build.text(options))
     text = build.call("substr", outcome.copy(), build.number(2))
     choices = ("ERROR", "NULL", "EMPTY", "EMPTY ARRAY", "EMPTY OBJECT")
@@ -238,7 +258,7 @@ def _json_query(call: Call) -> Typed:
     return _as_returned(Typed(build.case(*branches), t.VARCHAR), query.words)
 
 
-def _wrapper(call: Call, words: dict[str, exp.Expr | None]) -> str:
+def _wrapper(words: dict[str, exp.Expr | None]) -> str:
     wrapper, is_omitted = "without", False
     for word in words:
         if word.endswith("WRAPPER"):
@@ -249,8 +269,6 @@ def _wrapper(call: Call, words: dict[str, exp.Expr | None]) -> str:
             is_omitted = word.startswith("OMIT")
             if wrapper != "without":
                 raise type_error("a wrapper and QUOTES do not go together")
-        elif word != "RETURNING" and not word.startswith("FORMAT") and " ON " not in word:
-            raise type_error(f"{word} is not of {call.name}")
     return wrapper + (" omit" if is_omitted else "")
 
 
@@ -304,6 +322,7 @@ def _elements(call: Call) -> tuple[list[list[exp.Expr]], dict[str, exp.Expr | No
         last = groups[-1]
         start = next((i for i, piece in enumerate(last) if _is_closing(_word(piece))), len(last))
         _gather(last[start:], words)
+        _require_words(call, words)
         groups[-1] = last[:start]
     return [group for group in groups if group], words
 

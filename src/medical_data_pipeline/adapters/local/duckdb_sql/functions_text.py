@@ -2,11 +2,12 @@
 
 from sqlglot import exp
 
-from medical_data_pipeline.adapters.local.duckdb_sql import build, casts, java_regex
+from medical_data_pipeline.adapters.local.duckdb_sql import build, java_regex
 from medical_data_pipeline.adapters.local.duckdb_sql import sql_type as t
-from medical_data_pipeline.adapters.local.duckdb_sql.bound import Typed, type_error, unsupported
+from medical_data_pipeline.adapters.local.duckdb_sql.bound import Typed, type_error
 from medical_data_pipeline.adapters.local.duckdb_sql.calls import Call, Overloads, declare, function
 from medical_data_pipeline.adapters.local.duckdb_sql.coercing import coerce, meet
+from medical_data_pipeline.adapters.local.duckdb_sql.coercion import common_type
 
 _URL_PARTS = ("fragment", "host", "path", "protocol", "query")
 
@@ -34,7 +35,6 @@ declare(
         ("split", "varchar, varchar -> array(varchar)", "t_split"),
         ("split", "varchar, varchar, bigint -> array(varchar)", "py_split_limit"),
         ("split_part", "varchar, varchar, bigint -> varchar", "t_split_part"),
-        ("split_to_map", "varchar, varchar, varchar -> map(varchar, varchar)", "py_split_to_map"),
         (
             "split_to_multimap",
             "varchar, varchar, varchar -> map(varchar, array(varchar))",
@@ -53,6 +53,7 @@ declare(
         ("to_utf8", "varchar -> varbinary", "encode"),
         ("from_utf8", "varbinary -> varchar", "py_from_utf8"),
         ("from_utf8", "varbinary, varchar -> varchar", "py_from_utf8_with"),
+        ("from_utf8", "varbinary, bigint -> varchar", "py_from_utf8_code"),
         ("format_number", "bigint -> varchar", "py_format_number"),
         ("format_number", "double -> varchar", "py_format_double"),
         ("human_readable_seconds", "double -> varchar", "py_human_readable_seconds"),
@@ -78,6 +79,9 @@ declare(
         ("from_base64url", "varchar -> varbinary", "py_from_base64url"),
         ("to_base32", "varbinary -> varchar", "py_to_base32"),
         ("from_base32", "varchar -> varbinary", "py_from_base32"),
+        ("from_base32", "varbinary -> varbinary", "py_from_base32_bytes"),
+        ("from_base64", "varbinary -> varbinary", "py_from_base64_bytes"),
+        ("from_base64url", "varbinary -> varbinary", "py_from_base64url_bytes"),
         ("to_big_endian_64", "bigint -> varbinary", "py_to_big_endian_64"),
         ("from_big_endian_64", "varbinary -> bigint", "py_from_big_endian_64"),
         ("to_big_endian_32", "integer -> varbinary", "py_to_big_endian_32"),
@@ -203,6 +207,12 @@ def _concatenated_arrays(values: list[Typed], what: str) -> Typed:
         v.type.items[0].name == "array" for v in kinds
     ):
         raise type_error(f"{what} of these arrays has two meanings")
+    first, last = kinds[0].type, kinds[-1].type
+    if len(values) == 2 == len(kinds) and common_type(first, last) is None:
+        # An array may be an element of the other one.
+        inner = 0 if common_type(first, last.items[0]) else 1
+        values[inner] = Typed(build.array(values[inner].tree), t.array(values[inner].type))
+        kinds = values
     _, common = meet(kinds, what)
     arrays = []
     for value in values:
@@ -240,31 +250,9 @@ def _concat_ws(call: Call) -> Typed:
     return Typed(build.call("t_join_present", items, mark), t.VARCHAR)
 
 
-@function("format")
-def _format(call: Call) -> Typed:
-    pattern, *values = call.arguments()
-    if not isinstance(pattern.literal, str):
-        raise unsupported("format with a format that is not a literal")
-    kinds = ",".join(str(value.type) for value in values)
-    texts = []
-    for value in values:
-        text = build.cast(value.tree, "VARCHAR") if value.type.name in t.FLOATS else casts.text_of(value)
-        if text is None or value.type.name in ("timestamp with time zone", "time"):
-            raise unsupported(f"format of {value.type}")
-        texts.append(text)
-    arguments = build.cast(build.array(*texts), "VARCHAR[]")
-    return Typed(build.call("py_format", pattern.tree, build.text(kinds), arguments), t.VARCHAR)
-
-
 @function("parse_data_size")
 def _parse_data_size(call: Call) -> Typed:
     call.require_count(1)
     text = coerce(call.argument(0), t.VARCHAR, call.name).tree
     kind = t.decimal(38, 0)
     return Typed(build.cast(build.call("py_data_size", text), kind), kind)
-
-
-@function("typeof")
-def _typeof(call: Call) -> Typed:
-    call.require_count(1)
-    return Typed(build.text(str(call.argument(0).type)), t.VARCHAR)

@@ -3,10 +3,19 @@
 import re
 from functools import lru_cache
 
+import regex
+
 from medical_data_pipeline.errors import QueryRejected
 
-# What Python writes otherwise or has not; a pattern with these is refused by name.
-_NOT_PYTHON = re.compile(r"\\[pPhHRXQEzGkKN]|&&|\(\?[<]?[a-zA-Z]*\{|\[\[:")
+Pattern = re.Pattern[str]
+# What only the regex module reads as Java does: properties of characters, sets of sets, flags in the middle.
+_WIDER = re.compile(r"\\[pP]|&&|\\Q|\\k<|\\x\{|\[[^]]*\[")
+# What is written otherwise here, or does not exist; a pattern with these is refused by name.
+_NOT_HERE = re.compile(r"\\[hHRXEzGKNce]|\\0|\(\?[<]?[a-zA-Z]*\{|\[\[:|(?<=\[)[^]]*(?:--|\|\||~~)")
+_CATEGORIES = "L Lu Ll Lt Lm Lo M Mn Mc Me N Nd Nl No P Pc Pd Ps Pe Pi Pf Po S Sm Sc Sk So Z Zs Zl Zp C Cc Cf"
+_CLASSES = "Alpha Digit Alnum Upper Lower Space XDigit Cntrl Blank ASCII"
+_SCRIPTS = "Latin Greek Cyrillic Han Hiragana Katakana Hangul Arabic Hebrew Thai"
+_PROPERTIES = frozenset(f"{_CATEGORIES} {_CLASSES} {_SCRIPTS}".split())
 _RE2_SAFE = re.compile(
     r"""(?:
         [\w\ \-,;:=/@\#%!<>"'~`]                     # plain characters
@@ -33,30 +42,50 @@ def require_supported(pattern: str) -> None:
 
 
 @lru_cache(maxsize=512)
-def compiled(pattern: str) -> "re.Pattern[str]":
+def compiled(pattern: str) -> Pattern:
     """Raises:
     re.error: not a regular expression.
-    NotImplementedError: a construct of Java's that Python's engine has not.
+    NotImplementedError: a construct of Java's without an equal here.
     """
+    if _WIDER.search(pattern) or _has_flags_inside(pattern):
+        return _compiled_wider(pattern)
     translated = _RENAMED.sub(_renamed, pattern)
-    if _NOT_PYTHON.search(translated):
+    if _NOT_HERE.search(_LITERAL_ESCAPES.sub("", translated)):
         raise NotImplementedError
-    flags = 0
-    lead = re.match(r"\(\?([a-zA-Z]+)\)", translated)
-    inline = re.search(r"(?<!\\)\(\?([imsxu]+)\)", translated)
-    if inline and not lead:
-        # Java lets flags begin anywhere; Python only at the start, or for a group.
-        if translated[: inline.start()].count("(") != translated[: inline.start()].count(")"):
-            raise NotImplementedError
-        head, tail = translated[: inline.start()], translated[inline.end() :]
-        if "|" in tail or "|" in head:
-            raise NotImplementedError
-        translated = f"{head}(?{inline[1]}:{tail})"
-    if re.search(r"\(\?[^)]*[dU]", translated[:12]) and lead:
-        raise NotImplementedError
-    return re.compile(translated, flags)
+    _require_flags(translated)
+    return re.compile(translated)
 
 
+def _compiled_wider(pattern: str) -> Pattern:
+    for name in re.findall(r"\\[pP]\{?\^?(\w*)", pattern):
+        if name not in _PROPERTIES and name[:1] not in _PROPERTIES:
+            raise NotImplementedError
+    literal = re.sub(r"\\Q(.*?)(?:\\E|$)", lambda match: re.escape(match[1]), pattern, flags=re.DOTALL)
+    literal = re.sub(r"\\x\{([0-9A-Fa-f]{1,6})\}", lambda match: f"\\U{int(match[1], 16):08x}", literal)
+    translated = _RENAMED.sub(_renamed, re.sub(r"\\k<(\w+)>", r"(?P=\1)", literal))
+    if _NOT_HERE.search(_LITERAL_ESCAPES.sub("", translated)):
+        raise NotImplementedError
+    _require_flags(translated)
+    try:
+        made: Pattern = regex.compile(translated, regex.V1)
+    except regex.error:
+        raise re.error("not a regular expression") from None
+    return made
+
+
+def _has_flags_inside(pattern: str) -> bool:
+    """Java lets flags begin anywhere; Python's own engine only at the start, or for a group."""
+    inline = re.search(r"(?<!\\)\(\?-?[imsxu]+\)", pattern)
+    return inline is not None and inline.start() > 0
+
+
+def _require_flags(pattern: str) -> None:
+    """Raises: NotImplementedError: a flag that means something else in Java."""
+    if any(re.search("[^imsx-]", flags) for flags in re.findall(r"(?<!\\)\(\?([a-zA-Z-]+)[:)]", pattern)):
+        raise NotImplementedError
+
+
+_LITERAL_ESCAPES = re.compile(r"\\\\")
 _RENAMED = re.compile(r"\\\\|\\Z|\\z|\(\?<(?![=!])|\$|\[\]")
 
 
@@ -76,7 +105,7 @@ def as_re2(pattern: str) -> str | None:
     return body.replace(r"\d", r"\p{Nd}") + anchor if r"\\d" not in body else None
 
 
-def replacement(template: str, pattern: "re.Pattern[str]") -> list[str | int]:
+def replacement(template: str, pattern: Pattern) -> list[str | int]:
     """Java's replacement text as pieces: text, or the number of a group.
 
     Raises:
@@ -100,7 +129,7 @@ def replacement(template: str, pattern: "re.Pattern[str]") -> list[str | int]:
     return pieces
 
 
-def _group(template: str, position: int, pattern: "re.Pattern[str]") -> tuple[int, int]:
+def _group(template: str, position: int, pattern: Pattern) -> tuple[int, int]:
     named = re.match(r"\{(\w+)\}", template[position:])
     if named:
         if named[1] not in pattern.groupindex:

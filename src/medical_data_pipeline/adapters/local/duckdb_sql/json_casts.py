@@ -58,7 +58,7 @@ def _array_text(value: Typed) -> exp.Expr:
 
 def _map_text(value: Typed) -> exp.Expr:
     key, item = value.type.items
-    if key.name not in _SCALARS:
+    if key.name not in (*_SCALARS, "unknown"):
         raise type_error(f"{value.type} cannot be cast to json")
     written = _written(Typed(build.name("k"), key))
     if key.name != "varchar":

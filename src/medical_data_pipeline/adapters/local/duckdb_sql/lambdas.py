@@ -5,7 +5,7 @@ from sqlglot import exp
 from medical_data_pipeline.adapters.local.duckdb_sql import build
 from medical_data_pipeline.adapters.local.duckdb_sql import sql_type as t
 from medical_data_pipeline.adapters.local.duckdb_sql.bound import Typed, type_error, unsupported
-from medical_data_pipeline.adapters.local.duckdb_sql.calls import Call, function
+from medical_data_pipeline.adapters.local.duckdb_sql.calls import Call, Overloads, function
 from medical_data_pipeline.adapters.local.duckdb_sql.coercing import boolean, coerce, converted
 from medical_data_pipeline.adapters.local.duckdb_sql.coercion import common_type
 from medical_data_pipeline.adapters.local.duckdb_sql.sql_type import SqlType
@@ -198,7 +198,7 @@ def _map_zip_with(call: Call) -> Typed:
     call.require_count(3)
     left, right = _map(call, 0), _map(call, 1)
     key_type = common_type(left.type.items[0], right.type.items[0])
-    if key_type is None or key_type.items:
+    if key_type is None:
         raise type_error("the maps of map_zip_with have different keys")
     name = call.context.fresh("v")
     key = Typed(build.name(name), key_type)
@@ -212,6 +212,27 @@ def _map_zip_with(call: Call) -> Typed:
     tree = build.call("t_map", keys.copy(), values)
     nulls = build.either(build.is_null(left.copy()), build.is_null(right.copy()))
     return Typed(build.case((build.negated(nulls), tree)), t.map_of(key_type, body.type))
+
+
+_SPLIT_TO_MAP = Overloads((("varchar, varchar, varchar -> map(varchar, varchar)", "py_split_to_map"),))
+
+
+@function("split_to_map")
+def _split_to_map(call: Call) -> Typed:
+    if len(call.nodes) != 4:
+        return _SPLIT_TO_MAP(call)
+    # The lambda makes one value of two that have the same key.
+    text, entry, pair = (coerce(call.argument(i), t.VARCHAR, call.name).tree for i in range(3))
+    found = build.call("py_split_to_multimap", text, entry, pair)
+    name, a, b = (call.context.fresh("v") for _ in range(3))
+    key = build.call("struct_extract", build.name(name), build.text("key"))
+    parts = [Typed(tree, t.VARCHAR) for tree in (key, build.name(a), build.name(b))]
+    body = coerce(_body(call, 3, parts), t.VARCHAR, "the lambda of split_to_map").tree
+    values = build.call("struct_extract", build.name(name), build.text("value"))
+    one = build.call("list_reduce", values, build.lambda_of((a, b), body))
+    entries = build.call("list_transform", build.call("map_entries", found), build.lambda_of((name,), one))
+    made = build.call("t_map", build.call("map_keys", found.copy()), entries)
+    return Typed(made, t.map_of(t.VARCHAR, t.VARCHAR))
 
 
 def sorted_by(call: Call, value: Typed) -> Typed:

@@ -15,7 +15,8 @@ from medical_data_pipeline.model.query import Scalar
 INT_MAX, BIGINT_MAX = 2**31 - 1, 2**63 - 1
 _DECIMAL = re.compile(r"([+-]?)(\d*)(?:\.(\d*))?")
 _TIMESTAMP = re.compile(
-    r"(\d{4,6})-(\d{1,2})-(\d{1,2})(?:[ T](\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d+))?)?)?\s*(.*)", re.ASCII
+    r"([+-]?\d{4,9})-(\d{1,2})-(\d{1,2})(?: (\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d+))?)?)?\s*(.*)",
+    re.ASCII,
 )
 _TIME = re.compile(r"(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d+))?)?", re.ASCII)
 _OFFSET = re.compile(r"([+-])(\d{1,2}):?(\d{2})?", re.ASCII)
@@ -104,7 +105,7 @@ def typed_literal(kind: str, written: str) -> Typed | None:
 
 
 def date_literal(written: str) -> Typed:
-    match = re.fullmatch(r"(\d{4,6})-(\d{1,2})-(\d{1,2})", written.strip(), re.ASCII)
+    match = re.fullmatch(r"([+-]?\d{1,9})-(\d{1,2})-(\d{1,2})", written.strip(), re.ASCII)
     try:
         value = date(*map(int, match.groups())) if match else None
     except ValueError:
@@ -192,7 +193,7 @@ def time_literal(written: str) -> Typed:
     return Typed(build.cast(build.text(value), kind), kind)
 
 
-_UNITS_MS = {"DAY": 86_400_000, "HOUR": 3_600_000, "MINUTE": 60_000, "SECOND": 1000, "WEEK": 604_800_000}
+_UNITS_MS = {"DAY": 86_400_000, "HOUR": 3_600_000, "MINUTE": 60_000, "SECOND": 1000}
 _ORDER = ("DAY", "HOUR", "MINUTE", "SECOND")
 
 
@@ -209,14 +210,17 @@ def interval_literal(node: exp.Interval) -> Typed:
     unit = node.args.get("unit")
     first = (unit.this.name if isinstance(unit, exp.IntervalSpan) else unit.name if unit else "").upper()
     last = unit.expression.name.upper() if isinstance(unit, exp.IntervalSpan) else first
+    units = ("YEAR", "MONTH") if first in ("YEAR", "MONTH") else _ORDER
+    if first not in units or last not in units or units.index(first) > units.index(last):
+        raise type_error("an INTERVAL has one of Athena's units")
     try:
         if first in ("YEAR", "MONTH"):
             months = sign * _months(written, first, last)
-            return Typed(build.cast(build.number(months), t.YEAR_MONTH), t.YEAR_MONTH)
+            return Typed(build.cast(build.number(months), t.YEAR_MONTH), t.YEAR_MONTH, months)
         milliseconds = sign * _milliseconds(written, first, last)
     except (ValueError, KeyError, ArithmeticError):
         raise type_error("an INTERVAL literal is not of its form") from None
-    return Typed(build.cast(build.number(milliseconds), t.DAY_TIME), t.DAY_TIME)
+    return Typed(build.cast(build.number(milliseconds), t.DAY_TIME), t.DAY_TIME, milliseconds)
 
 
 def _months(written: str, first: str, last: str) -> int:

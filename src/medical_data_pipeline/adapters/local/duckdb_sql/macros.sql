@@ -68,18 +68,23 @@ CREATE OR REPLACE TEMP MACRO t_text_decimal(s) AS
   CASE WHEN s IS NULL THEN NULL WHEN regexp_full_match(s, '[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?') THEN s ELSE 'Cannot cast to decimal' END;
 CREATE OR REPLACE TEMP MACRO t_finite_text(x) AS CASE WHEN isfinite(x) THEN CAST(CAST(x AS DOUBLE) AS VARCHAR) ELSE CASE WHEN x IS NULL THEN NULL ELSE 'Cannot cast to decimal' END END;
 CREATE OR REPLACE TEMP MACRO t_text_date(s) AS
-  CASE WHEN s IS NULL THEN NULL WHEN regexp_full_match(t_trim(s), '[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}') THEN CAST(t_trim(s) AS DATE) ELSE CAST('Cannot cast to date' AS DATE) END;
+  CASE WHEN s IS NULL THEN NULL WHEN regexp_full_match(s, '[0-9]{4}-[0-9]{2}-[0-9]{2}') THEN CAST(s AS DATE)
+       WHEN regexp_full_match(t_trim(s), '[+]?0{0,5}[0-9]{1,4}-[0-9]{1,2}-[0-9]{1,2}') THEN CAST(regexp_replace(regexp_replace(t_trim(s), '^[+]?0*', '000'), '^0*([0-9]{4}-)', '\1') AS DATE) ELSE CAST('Cannot cast to date' AS DATE) END;
 CREATE OR REPLACE TEMP MACRO t_text_local(s) AS
   CASE WHEN s IS NULL THEN NULL
        WHEN regexp_full_match(trim(s), '[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}( [0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}([.][0-9]{1,6})?)?)?')
        THEN CAST(CASE WHEN regexp_full_match(trim(s), '[^ ]* [0-9]+:[0-9]+') THEN trim(s) || ':00' ELSE trim(s) END AS TIMESTAMP)
        ELSE CAST('Cannot cast to timestamp' AS TIMESTAMP) END;
 -- A zone behind the time is read and left out, as in Trino.
-CREATE OR REPLACE TEMP MACRO t_text_timestamp(s) AS t_text_local(regexp_replace(trim(s), '^([^ ]+ [0-9:.]+) ?(UTC|[+-][0-9]{2}:[0-9]{2})$', '\1'));
+CREATE OR REPLACE TEMP MACRO t_text_timestamp(s) AS t_text_local(regexp_replace(trim(s), '^([^ ]+(?: [0-9:.]+)?) ?(UTC|[+-][0-9]{2}:[0-9]{2})$', '\1'));
 CREATE OR REPLACE TEMP MACRO t_text_time(s) AS
   CASE WHEN s IS NULL THEN NULL
        WHEN regexp_full_match(s, '[0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}([.][0-9]{1,6})?)?')
        THEN CAST(CASE WHEN regexp_full_match(s, '[0-9]+:[0-9]+') THEN s || ':00' ELSE s END AS TIME) ELSE CAST('Cannot cast to time' AS TIME) END;
+CREATE OR REPLACE TEMP MACRO t_text_uuid(s) AS
+  CASE WHEN s IS NULL THEN NULL WHEN regexp_full_match(s, '[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}') THEN lower(s) ELSE CAST(CAST('Cannot cast value to UUID' AS BIGINT) AS VARCHAR) END;
+CREATE OR REPLACE TEMP MACRO t_bytes_uuid(b) AS
+  CASE WHEN b IS NULL THEN NULL WHEN octet_length(b) = 16 THEN lower(regexp_replace(hex(b), '(.{8})(.{4})(.{4})(.{4})(.{12})', '\1-\2-\3-\4-\5')) ELSE CAST(CAST('Cannot cast value to UUID' AS BIGINT) AS VARCHAR) END;
 CREATE OR REPLACE TEMP MACRO t_fitting_text(s, n) AS left(s, CASE WHEN length(s) <= n THEN n ELSE CAST('Value cannot be represented as varchar' AS BIGINT) END);
 
 -- text
@@ -157,7 +162,7 @@ CREATE OR REPLACE TEMP MACRO t_from_unixtime(s) AS CAST(make_timestamp(CAST(roun
 
 -- arrays
 CREATE OR REPLACE TEMP MACRO t_has_null(a) AS list_position(a, NULL) IS NOT NULL;
-CREATE OR REPLACE TEMP MACRO t_without_nulls(n, x) AS CASE WHEN n THEN CASE WHEN CAST('comparison not supported for values with null elements' AS BOOLEAN) THEN x END ELSE x END;
+CREATE OR REPLACE TEMP MACRO t_without_nulls(n, x) AS CASE WHEN n THEN list_extract([x], CAST('comparison not supported for values with null elements' AS BIGINT)) ELSE x END;
 CREATE OR REPLACE TEMP MACRO t_decided(e, o) AS CASE WHEN o AND (e IS NULL) THEN CAST('elements that contain null are not supported' AS BOOLEAN) ELSE e END;
 CREATE OR REPLACE TEMP MACRO t_position_of_true(m) AS CASE WHEN m IS NULL THEN NULL ELSE coalesce(list_position(m, true), 0) END;
 CREATE OR REPLACE TEMP MACRO t_keep_unmatched(a, m) AS list_transform(list_filter(range(1, len(a) + 1), lambda i: coalesce(NOT m[i], false)), lambda i: a[i]);

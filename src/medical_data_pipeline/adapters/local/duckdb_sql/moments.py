@@ -45,3 +45,16 @@ def as_text(value: Typed) -> exp.Expr:
     if value.type.name == "timestamp with time zone":
         text = build.infix(exp.DPipe, text, build.text(" " + value.type.zone))
     return text
+
+
+def offset_text(value: Typed) -> exp.Expr:
+    """The offset of a timestamp with time zone at its instant, as `+05:45`."""
+    utc = build.cast(value.copy(), "TIMESTAMP")
+    return build.call("t_offset_text", build.call("t_zone_minutes", local_time(value), utc))
+
+
+def text_with_offset(value: Typed) -> exp.Expr:
+    """Local time, offset and zone, parted by bars."""
+    text = build.call("t_timestamp_text", local_time(value), build.number(value.type.precision))
+    text = build.infix(exp.DPipe, build.infix(exp.DPipe, text, build.text("|")), offset_text(value))
+    return build.infix(exp.DPipe, text, build.text("|" + value.type.zone))

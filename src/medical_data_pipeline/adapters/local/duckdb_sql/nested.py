@@ -81,3 +81,43 @@ def matches(values: Typed, wanted: Typed) -> exp.Expr:
     is_open = build.both(*(build.negated(build.is_null(x)) for x in (build.name("x"), wanted.copy())))
     equal = build.call("t_decided", equal, is_open)
     return build.call("list_transform", values.tree, build.lambda_of(("x",), equal))
+
+
+def has_maps(kind: t.SqlType) -> bool:
+    return kind.name == "map" or any(map(has_maps, kind.items))
+
+
+def same(a: Typed, b: Typed, depth: int = 0) -> exp.Expr:
+    """IS NOT DISTINCT FROM of two values of one type. DuckDB's own minds the order of a map's entries."""
+    kind = a.type
+    if not has_maps(kind):
+        return build.infix(exp.NullSafeEQ, a.tree, b.tree)
+    nulls = [build.is_null(side.copy()) for side in (a, b)]
+    if kind.name == "row":
+        pairs = (
+            [Typed(build.field(side.copy(), i), item) for side in (a, b)] for i, item in enumerate(kind.items)
+        )
+        inside = build.both(*(same(x, y, depth) for x, y in pairs))
+    else:
+        inside = _same_items(a, b, depth)
+    both_null, one_null = build.both(*nulls), build.either(*(null.copy() for null in nulls))
+    return build.case((both_null, exp.true()), (one_null, exp.false()), otherwise=inside)
+
+
+def _same_items(a: Typed, b: Typed, depth: int) -> exp.Expr:
+    """Of two arrays or maps that are not null: as many items, and each the same."""
+    name = build.name(f"s{depth}")
+    if a.type.name == "map":
+        keys, item = build.call("map_keys", a.copy()), a.type.items[1]
+        parts = [Typed(build.call("map_extract_value", side.copy(), name.copy()), item) for side in (a, b)]
+        is_there = build.call("list_contains", build.call("map_keys", b.copy()), name.copy())
+        sizes = [build.call("cardinality", side.copy()) for side in (a, b)]
+    else:
+        end = build.infix(exp.Add, build.call("len", a.copy()), build.number(1))
+        keys, item, is_there = build.call("range", build.number(1), end), a.type.items[0], exp.true()
+        parts = [Typed(build.call("list_extract", side.copy(), name.copy()), item) for side in (a, b)]
+        sizes = [build.call("len", side.copy()) for side in (a, b)]
+    fits = build.both(is_there, same(parts[0], parts[1], depth + 1))
+    found = build.call("list_transform", keys, build.lambda_of((name.name,), fits))
+    all_fit = build.negated(build.call("list_contains", found, exp.false()))
+    return build.both(build.infix(exp.EQ, *sizes), all_fit)

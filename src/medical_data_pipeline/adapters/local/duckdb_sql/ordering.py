@@ -63,18 +63,47 @@ def with_limits(context: Context, node: exp.Expr, tree: exp.Query) -> exp.Query:
         return tree
     if isinstance(limit, exp.Fetch):
         options = limit.args.get("limit_options")
-        if options is not None and (options.args.get("with_ties") or options.args.get("percent")):
-            raise unsupported("FETCH FIRST with PERCENT or WITH TIES")
+        if options is not None and options.args.get("percent"):
+            raise type_error("FETCH FIRST has no PERCENT")
         count = limit.args.get("count")
         size = 1 if count is None else _count(context, count)
         if size < 1:
             raise type_error("FETCH FIRST takes at least one row")
+        if options is not None and options.args.get("with_ties"):
+            return _with_ties(context, tree, size)
     elif isinstance(limit.expression, exp.Var) and limit.expression.name.upper() == "ALL":
         return tree
     else:
         size = _count(context, limit.expression)
     tree.set("limit", exp.Limit(expression=build.number(size)))
     return tree
+
+
+def _with_ties(context: Context, tree: exp.Query, size: int) -> exp.Query:
+    """The first rows, and those that rank with the last of them."""
+    order = tree.args.get("order")
+    if order is None:
+        raise type_error("FETCH FIRST … WITH TIES needs ORDER BY")
+    if tree.args.get("offset") or tree.args.get("distinct"):
+        raise unsupported("FETCH FIRST … WITH TIES with OFFSET or DISTINCT")
+    alias, width, keys = context.fresh("q"), len(tree.expressions), []
+    for position, item in enumerate(order.expressions):
+        name = f"k{position}"
+        if isinstance(item.this, exp.Literal):
+            name = f"c{int(item.this.name) - 1}"
+        else:
+            tree.append("expressions", exp.alias_(item.this.copy(), name, quoted=True))
+        keys.append(exp.Ordered(**{**item.args, "this": build.column(alias, name)}))
+    tree.set("order", None)
+    source = exp.Subquery(this=tree, alias=exp.TableAlias(this=build.name(alias)))
+    rank = exp.Window(this=build.call("rank"), order=exp.Order(expressions=keys), over="OVER")
+    columns = [exp.alias_(build.column(alias, f"c{i}"), f"c{i}", quoted=True) for i in range(width)]
+    return exp.Select(
+        expressions=columns,
+        from_=exp.From(this=source),
+        qualify=exp.Qualify(this=build.infix(exp.LTE, rank, build.number(size))),
+        order=exp.Order(expressions=[key.copy() for key in keys]),
+    )
 
 
 def _count(context: Context, node: exp.Expr) -> int:

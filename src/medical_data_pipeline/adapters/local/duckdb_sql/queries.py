@@ -7,6 +7,7 @@ from sqlglot import exp
 from medical_data_pipeline.adapters.local.duckdb_sql import (
     build,
     comparisons,
+    grouping,
     names,
     ordering,
     quantified,
@@ -39,7 +40,7 @@ _SELECT_PARTS = frozenset(
         "order",
         "limit",
     )
-) | {"offset", "kind", "hint"}
+) | {"offset", "kind", "hint", "sample"}
 
 
 def bind_query(context: Context, node: exp.Expr, scope: Scope) -> BoundQuery:
@@ -197,10 +198,7 @@ def _values(context: Context, node: exp.Values, scope: Scope) -> BoundQuery:
     rows = []
     for item in node.expressions:
         cells = item.expressions if isinstance(item, exp.Tuple) else [item]
-        if len(cells) == 1 and isinstance(cells[0], exp.Struct):
-            # VALUES ROW(1, 2) is a row of two columns.
-            cells = cells[0].expressions
-        rows.append([context.bind(cell, scope) for cell in cells])
+        rows.append(_cells(context, cells, scope))
     if len({len(cells) for cells in rows}) != 1:
         raise type_error("the rows of VALUES differ in their columns")
     columns, types = [], []
@@ -226,10 +224,28 @@ def _values(context: Context, node: exp.Values, scope: Scope) -> BoundQuery:
     return _ordered(context, node, scope, bound)
 
 
+def _cells(context: Context, nodes: list[exp.Expr], scope: Scope) -> list[Typed]:
+    """The columns of one row of VALUES: a row as the only value gives its fields."""
+    if len(nodes) == 1 and isinstance(nodes[0], exp.Struct):
+        nodes = nodes[0].expressions
+        return [context.bind(node, scope) for node in nodes]
+    cells = [context.bind(node, scope) for node in nodes]
+    if len(cells) == 1 and cells[0].type.name == "row":
+        value = cells[0]
+        kinds = enumerate(value.type.items)
+        return [Typed(build.field(value.copy(), position), kind) for position, kind in kinds]
+    return cells
+
+
 def _select(context: Context, node: exp.Select, scope: Scope) -> BoundQuery:
     if any(value for part, value in node.args.items() if part not in _SELECT_PARTS):
         raise unsupported("a clause of this SELECT")
     source, joins = relations.bind_from(context, node, replace(scope, relations=(), merged=()))
+    sample = node.args.get("sample")
+    if sample is not None:
+        if source is None or joins:
+            raise unsupported("TABLESAMPLE here")
+        source = relations.sampled(source, sample)
     inner = Scope(
         relations=source.relations if source else (),
         merged=source.merged if source else (),
@@ -250,7 +266,7 @@ def _select(context: Context, node: exp.Select, scope: Scope) -> BoundQuery:
     items = _items(context, node, grouped, source)
     group = node.args.get("group")
     if group is not None:
-        tree.set("group", _group(context, group, inner, items))
+        tree.set("group", grouping.bind_group(context, group, inner, items))
     having = node.args.get("having")
     if having is not None:
         condition = boolean(context.bind(having.this, replace(grouped, allows_windows=False)), "HAVING")
@@ -278,8 +294,8 @@ def _finished(
     order = node.args.get("order")
     if order is not None:
         tree.set("order", ordering.bind_order(context, order, scope, items, is_distinct))
-    ordering.with_limits(context, node, tree)
-    return BoundQuery(tree, tuple(name for name, _ in items), tuple(item.type for _, item in items))
+    limited = ordering.with_limits(context, node, tree)
+    return BoundQuery(limited, tuple(name for name, _ in items), tuple(item.type for _, item in items))
 
 
 def _items(
@@ -367,34 +383,3 @@ def _name(item: exp.Expr) -> str:
     if isinstance(item, exp.Dot) and isinstance(item.expression, exp.Identifier):
         return item.expression.name
     return ""
-
-
-def _group(context: Context, group: exp.Expr, scope: Scope, items: list[tuple[str, Typed]]) -> exp.Group:
-    if group.args.get("all") is not None or group.args.get("distinct"):
-        raise unsupported("GROUP BY ALL or DISTINCT")
-    parts: list[exp.Expr] = []
-    for item in group.expressions:
-        if isinstance(item, exp.GroupingSets | exp.Cube | exp.Rollup):
-            sets = [_set(context, part, scope, items) for part in item.expressions]
-            parts.append(type(item)(expressions=sets))
-        elif isinstance(item, exp.Tuple) and not item.expressions:
-            parts.append(exp.Tuple())
-        else:
-            parts += _set(context, item, scope, items).expressions
-    return exp.Group(expressions=parts)
-
-
-def _set(context: Context, node: exp.Expr, scope: Scope, items: list[tuple[str, Typed]]) -> exp.Tuple:
-    members = node.expressions if isinstance(node, exp.Tuple) else [node]
-    return exp.Tuple(expressions=[_grouping_key(context, member, scope, items) for member in members])
-
-
-def _grouping_key(context: Context, node: exp.Expr, scope: Scope, items: list[tuple[str, Typed]]) -> exp.Expr:
-    if isinstance(node, exp.Literal) and not node.is_string and node.this.isdigit():
-        if not 1 <= int(node.this) <= len(items):
-            raise type_error("a position of GROUP BY is not in the select list")
-        key = items[int(node.this) - 1][1]
-    else:
-        key = context.bind(node, scope)
-    comparisons.require_comparable(key.type)
-    return key.copy()

@@ -81,13 +81,12 @@ def _join(
         raise type_error("a JOIN needs ON or USING")
     if condition is None:
         return both, exp.Join(this=right.tree, kind="CROSS")
-    if _is_lateral(right.tree) and side not in ("", "LEFT"):
-        raise unsupported("this kind of JOIN with LATERAL or UNNEST")
+    if isinstance(right.tree, exp.Lateral) and side in ("RIGHT", "FULL"):
+        # It is run for each row on the left, so with ON TRUE there is nothing that only it has.
+        if not (isinstance(condition, exp.Boolean) and condition.this):
+            raise unsupported("this kind of JOIN with LATERAL or UNNEST")
+        side = "LEFT" if side == "FULL" else ""
     return both, exp.Join(this=right.tree, side=side or None, kind=None if side else "INNER", on=condition)
-
-
-def _is_lateral(tree: exp.Expr) -> bool:
-    return isinstance(tree, exp.Lateral)
 
 
 def _using(left: Source, right: Source, names: list[str], side: str) -> tuple[exp.Expr, tuple[Field, ...]]:
@@ -113,8 +112,13 @@ def _one(source: Source, name: str) -> Typed:
 
 def bind_item(context: Context, node: exp.Expr, scope: Scope) -> Source:
     """Raises: QueryRejected: an unknown table, or a form that is not supported."""
-    if node.args.get("sample") or node.args.get("pivots"):
+    if node.args.get("pivots"):
         raise unsupported("this form of FROM")
+    sample = node.args.get("sample")
+    if sample is not None:
+        plain = node.copy()
+        plain.set("sample", None)
+        return sampled(bind_item(context, plain, scope), sample)
     match node:
         case exp.Table():
             return _table(context, node, scope)
@@ -134,6 +138,23 @@ def bind_item(context: Context, node: exp.Expr, scope: Scope) -> Source:
         case exp.Lateral() if isinstance(node.this, exp.Unnest):
             return _unnest(context, node.this, scope, node.args.get("alias"))
     raise unsupported("this form of FROM")
+
+
+def sampled(source: Source, sample: exp.Expr) -> Source:
+    """TABLESAMPLE: each row with the same chance. SYSTEM may choose any units, so it chooses rows too."""
+    share, method = sample.args.get("percent"), sample.args.get("method")
+    is_named = isinstance(method, exp.Var) and method.name.upper() in ("BERNOULLI", "SYSTEM")
+    if not is_named or not isinstance(share, exp.Literal) or share.is_string:
+        raise unsupported("this form of TABLESAMPLE")
+    if not 0 <= float(share.name) <= 100:
+        raise type_error("a sample is between 0 and 100 percent")
+    alias = source.tree.args.get("alias")
+    if alias is None or isinstance(source.tree, exp.Lateral):
+        raise unsupported("this form of TABLESAMPLE")
+    chance = build.infix(exp.Mul, build.call("random"), build.number(100))
+    inner = exp.Select(expressions=[exp.Star()], from_=exp.From(this=source.tree))
+    inner.set("where", exp.Where(this=exp.LT(this=chance, expression=exp.Literal.number(share.name))))
+    return replace(source, tree=exp.Subquery(this=inner, alias=alias.copy()))
 
 
 def _outside(scope: Scope) -> Scope:

@@ -62,6 +62,7 @@ JSON = SqlType("json")
 DATE = SqlType("date")
 DAY_TIME = SqlType("interval day to second")
 YEAR_MONTH = SqlType("interval year to month")
+UUID = SqlType("uuid")
 FUNCTION = SqlType("function")
 
 INTEGERS = ("tinyint", "smallint", "integer", "bigint")
@@ -73,6 +74,8 @@ _DUCKDB = {
     "real": "FLOAT",
     "varchar": "VARCHAR",
     "char": "VARCHAR",
+    # As its text, which is ordered as its bytes are.
+    "uuid": "VARCHAR",
     "varbinary": "BLOB",
     "timestamp": "TIMESTAMP",
     "timestamp with time zone": "TIMESTAMPTZ",
@@ -236,4 +239,5 @@ _SIMPLE = {
     "VARBINARY": VARBINARY,
     "JSON": JSON,
     "DATE": DATE,
+    "UUID": UUID,
 }

@@ -121,6 +121,10 @@ def from_hex_bytes(data: bytes) -> bytes:
     return from_hex(data.decode())
 
 
+def _of_bytes(decode: Callable[[str], bytes]) -> Callable[[bytes], bytes]:
+    return lambda data: decode(data.decode("latin-1"))
+
+
 @register("from_base64", "VARCHAR -> BLOB")
 def from_base64(text: str) -> bytes:
     return base64.b64decode(_padded(text), validate=True)
@@ -152,6 +156,11 @@ def to_base32(data: bytes) -> str:
 def from_base32(text: str) -> bytes:
     text = text.rstrip("=")
     return base64.b32decode(text + "=" * (-len(text) % 8))
+
+
+# The encoded text may come as bytes too.
+for _name, _decode in (("base64", from_base64), ("base64url", from_base64url), ("base32", from_base32)):
+    register(f"from_{_name}_bytes", "BLOB -> BLOB")(_of_bytes(_decode))
 
 
 def _packed(layout: str, size: int) -> tuple[Callable[[float], bytes], Callable[[bytes], float]]:
@@ -219,4 +228,17 @@ def from_utf8(data: bytes) -> str:
 def from_utf8_with(data: bytes, instead: str) -> str:
     if len(instead) > 1:
         raise ValueError("replacement must be empty or one character")
-    return data.decode("utf-8", "replace").replace("\ufffd", instead)
+    made = ""
+    while True:
+        try:
+            return made + data.decode()
+        except UnicodeDecodeError as error:
+            made += data[: error.start].decode() + instead
+            data = data[error.end :]
+
+
+@register("from_utf8_code", "BLOB, BIGINT -> VARCHAR")
+def from_utf8_code(data: bytes, code: int) -> str:
+    if not 0 <= code < 0x110000 or 0xD800 <= code < 0xE000:
+        raise ValueError("invalid replacement character")
+    return from_utf8_with(data, chr(code))

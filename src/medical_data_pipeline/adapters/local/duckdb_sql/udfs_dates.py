@@ -4,6 +4,7 @@ import re
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 from medical_data_pipeline.adapters.local.duckdb_sql.date_formats import joda_tokens
 from medical_data_pipeline.adapters.local.duckdb_sql.python_function import register
@@ -84,6 +85,9 @@ _JODA = {
     "EEE": ("weekday", _names(_DAYS)),
     "EE": ("weekday", _names(_DAYS)),
     "E": ("weekday", _names(_DAYS)),
+    "Z": ("zone", r"[+-]\d{2}:?\d{2}|Z"),
+    "ZZ": ("zone", r"[+-]\d{2}:?\d{2}|Z"),
+    "ZZZ": ("zone", r"[A-Za-z0-9_/+-]+(?::\d{2})?"),
 }
 
 
@@ -158,7 +162,24 @@ def date_parse(text: str, pattern: str) -> datetime:
 
 @register("parse_datetime", "VARCHAR, VARCHAR -> TIMESTAMP")
 def parse_datetime(text: str, pattern: str) -> datetime:
-    return _milliseconds(_read(text, _joda_reader(pattern)))
+    moment = _milliseconds(_read(text, _joda_reader(pattern)))
+    zone = zone_of(text, pattern)
+    if zone[:1] not in ("+", "-", "Z"):
+        return moment.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC).replace(tzinfo=None)
+    return moment.replace(tzinfo=_offset(zone)).astimezone(UTC).replace(tzinfo=None)
+
+
+def zone_of(text: str, pattern: str) -> str:
+    """The zone that a text of a Joda pattern tells; UTC without one.
+
+    Raises:
+        ValueError: not a text of the pattern.
+    """
+    reader = _joda_reader(pattern)
+    match = reader[0].fullmatch(text)
+    if match is None:
+        raise ValueError("invalid format")
+    return dict(zip(reader[1], match.groups(), strict=True)).get("zone") or "Z"
 
 
 _ISO_DATE = re.compile(
@@ -201,6 +222,14 @@ def from_iso8601_timestamp(text: str) -> datetime:
             microsecond=int((fraction or "0")[:3].ljust(3, "0")) * 1000, tzinfo=_offset(zone),
         )  # fmt: skip
     return moment.astimezone(UTC).replace(tzinfo=None)
+
+
+@register("from_iso8601_utc", "VARCHAR -> TIMESTAMP")
+def from_iso8601_utc(text: str) -> datetime:
+    zone = re.search(r"[+-]\d{2}(?::?\d{2})?$", text.partition("T")[2], re.ASCII)
+    if zone and zone[0].strip("+-:0"):
+        raise ValueError("texts of different time zones are not supported")
+    return from_iso8601_timestamp(text)
 
 
 def _offset(zone: str | None) -> timezone:

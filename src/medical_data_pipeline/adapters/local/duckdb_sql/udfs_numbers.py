@@ -214,6 +214,22 @@ def inverse_beta_cdf(a: float, b: float, share: float) -> float:
     return (low + high) / 2
 
 
+@register("t_cdf", "DOUBLE, DOUBLE -> DOUBLE")
+def t_cdf(x: float, freedom: float) -> float:
+    if not freedom > 0:
+        raise ValueError("degrees of freedom must be greater than 0")
+    tail = 0.5 * _beta(freedom / 2, 0.5, freedom / (freedom + x * x))
+    return 1 - tail if x > 0 else tail
+
+
+@register("t_pdf", "DOUBLE, DOUBLE -> DOUBLE")
+def t_pdf(x: float, freedom: float) -> float:
+    if not freedom > 0:
+        raise ValueError("degrees of freedom must be greater than 0")
+    scale = math.lgamma((freedom + 1) / 2) - math.lgamma(freedom / 2) - 0.5 * math.log(freedom * math.pi)
+    return math.exp(scale - (freedom + 1) / 2 * math.log1p(x * x / freedom))
+
+
 def _wilson(successes: int, trials: int, z: float, sign: int) -> float:
     if successes < 0 or trials <= 0 or successes > trials or z < 0:
         raise ValueError("successes, trials or z are out of range")
