@@ -157,6 +157,7 @@ class MemoryLedger(Ledger):
         detail: str = "",
         now: datetime,
         sequencer: str = "",
+        prefix: str = "",
     ) -> bool:
         with self._lock:
             load = self.find(load_id)
@@ -164,7 +165,7 @@ class MemoryLedger(Ledger):
                 return False
             attempts = load.attempts + (to is LoadState.RECEIVED)
             moved = replace(load, state=to, reason=reason, detail=detail, updated_at=now, attempts=attempts)
-            self._loads[load_id] = replace(moved, rows=rows or load.rows)
+            self._loads[load_id] = replace(moved, rows=rows or load.rows, prefix=prefix or load.prefix)
             return True
 
     def find(self, load_id: str) -> Load:
@@ -200,7 +201,7 @@ class MemoryLedger(Ledger):
     def _record(self, load: Load, state: LoadState) -> None:
         self._loads.pop(load.load_id, None)
         self._loads[load.load_id] = replace(
-            load, state=state, rows=RowCounts(), reason="", detail="", attempts=0
+            load, state=state, rows=RowCounts(), reason="", detail="", attempts=0, prefix=""
         )
 
     def _supersede_older(self, load: Load) -> None:

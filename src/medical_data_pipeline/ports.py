@@ -1,14 +1,21 @@
 """The promises the stages rely on: `adapters/` keeps them, tests/contract checks every adapter."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from medical_data_pipeline.model.conversion import Profile, ReadPlan, Sample, WritePlan, WriteReport
+from medical_data_pipeline.model.conversion import (
+    LoadFiles,
+    Profile,
+    ReadPlan,
+    Sample,
+    WritePlan,
+    WriteReport,
+)
 from medical_data_pipeline.model.load import Load, LoadState, Manifest, RowCounts
 from medical_data_pipeline.model.objects import ObjectHead, ObjectRef
 from medical_data_pipeline.model.query import (
@@ -130,9 +137,25 @@ class ConversionSession(ABC):
     def write(self, read: ReadPlan, plan: WritePlan) -> WriteReport:
         """Write the Parquet files of a file that was profiled with `read`; a second call replaces them.
 
+        In a session with shared files its rows may go there instead; the report then names no files.
+
         Raises:
             FileRefused: TOO_MANY_BAD_ROWS; no file is left.
             StorageFull: no file is left.
+        """
+
+
+class SharedFiles(ABC):
+    """Parquet files that several small files share: their rows tell by `_load_id` whose they are."""
+
+    @abstractmethod
+    def publish(self) -> Mapping[str, LoadFiles]:
+        """Write what the sessions have put here, durable and under its names; the files with rows, by load.
+
+        Called once, when all sessions are closed. Loads whose files have names of their own are not in it.
+
+        Raises:
+            StorageFull, BackendUnavailable: no file is left.
         """
 
 
@@ -140,8 +163,17 @@ class ConversionEngine(ABC):
     """Turns CSV into Parquet by plan. Reports facts and decides nothing."""
 
     @abstractmethod
-    def open(self, content: BinaryIO) -> AbstractContextManager[ConversionSession]:
-        """Begin with a file whose bytes `content` gives, seekable, from its start."""
+    def open(
+        self, content: BinaryIO, shared: SharedFiles | None = None
+    ) -> AbstractContextManager[ConversionSession]:
+        """Begin with a file whose bytes `content` gives, seekable, from its start.
+
+        `shared` are files of this engine that its rows may go to, if they are few and carry their lineage.
+        """
+
+    @abstractmethod
+    def share(self, directory: Path, attempt: str) -> SharedFiles:
+        """Files in `directory` for the rows of several loads; `attempt` becomes part of their names."""
 
 
 @dataclass(frozen=True)
@@ -165,6 +197,7 @@ class Step:
     reason: str = ""
     detail: str = ""
     sequencer: str = ""
+    prefix: str = ""
 
 
 class Ledger(ABC):
@@ -195,12 +228,13 @@ class Ledger(ABC):
         detail: str = "",
         now: datetime,
         sequencer: str = "",
+        prefix: str = "",
     ) -> bool:
         """Move a load that is not final to `to`; false, changing nothing, if it is final already.
 
-        With a `sequencer` also false, if the load has arrived again since it had that one: what was done
-        for the former arrival says nothing of the new one. To move a load to RECEIVED is to begin another
-        attempt, and counts as one.
+        Counts and a prefix that are not given stay. With a `sequencer` also false, if the load has arrived
+        again since it had that one: what was done for the former arrival says nothing of the new one. To move
+        a load to RECEIVED is to begin another attempt, and counts as one.
 
         Raises:
             LoadNotFound: no such load.
@@ -208,18 +242,7 @@ class Ledger(ABC):
 
     def advance_many(self, steps: Sequence[Step]) -> Sequence[bool]:
         """`advance` for each in order; a ledger may make them durable together."""
-        return [
-            self.advance(
-                step.load_id,
-                step.to,
-                rows=step.rows,
-                reason=step.reason,
-                detail=step.detail,
-                now=step.now,
-                sequencer=step.sequencer,
-            )
-            for step in steps
-        ]
+        return [self.advance(**vars(step)) for step in steps]
 
     @abstractmethod
     def find(self, load_id: str) -> Load:
@@ -283,6 +306,8 @@ class TableCatalog(TableReader):
     @abstractmethod
     def commit(self, table: str, manifests: Sequence[Manifest]) -> CommitOutcome:
         """Make the loads visible in one snapshot, replacing older loads of the same sources.
+
+        Of a file that loads share, only the rows of the loads that are committed become visible.
 
         Creates the table if it is not there and evolves its schema by name. A load that is already in
         with the same files changes nothing, so a call may be repeated after any failure; with other files it

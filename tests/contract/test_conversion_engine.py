@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -81,7 +82,7 @@ def converted(
 
 def rows(plan: WritePlan, files: Any, *names: str) -> list[tuple[Any, ...]]:
     tables = [pq.read_table(plan.directory / file.name).to_pylist() for file in files]
-    return sorted(tuple(row[name] for name in names) for table in tables for row in table)
+    return sorted((tuple(row[name] for name in names) for table in tables for row in table), key=str)
 
 
 def left(plan: WritePlan) -> list[str]:
@@ -285,3 +286,85 @@ def test_a_file_of_no_rows_makes_a_file_that_has_its_columns(
     (file,) = report.data_files
     assert (report.rows_loaded, file.rows) == (0, 0)
     assert pq.read_schema(plan.directory / file.name).names[:2] == ["id", "name"]
+
+
+def shared(engine: ConversionEngine, plan: WritePlan, *contents: bytes) -> list[WriteReport]:
+    """The reports of files whose rows were offered to shared files, with the files they went to."""
+    files, reports = engine.share(plan.directory, "shared"), []
+    for number, content in enumerate(contents):
+        own = replace(
+            plan, lineage=Lineage(f"input/t/{number}.csv", f"{number:032d}", NOON), attempt=f"{number}"
+        )
+        with engine.open(io.BytesIO(content), files) as session:
+            profiled(session, own)
+            reports.append((own.lineage.load_id, session.write(READ, own)))
+    made = files.publish()
+    return [
+        replace(report, data_files=made[load].data_files, quarantine_files=made[load].quarantine_files)
+        if load in made
+        else report
+        for load, report in reports
+    ]
+
+
+def test_rows_in_shared_files_say_whose_they_are_and_are_counted_for_each(
+    engine: ConversionEngine, plan: WritePlan
+) -> None:
+    one, ragged, none = shared(engine, plan, ROWS, RAGGED, b"id,name\n")
+
+    loaded = rows(plan, set(one.data_files) | set(ragged.data_files), "id", "_load_id", "_source_row")
+    first, second = f"{0:032d}", f"{1:032d}"
+    assert {row for row in loaded if row[1] == first} == {("1", first, 1), ("2", first, 2)}
+    assert {row for row in loaded if row[1] == second} == {
+        ("1", second, 1),
+        ("2", second, 2),
+        ("4", second, 4),
+    }
+    assert [sum(file.rows for file in each.data_files) for each in (one, ragged, none)] == [2, 3, 0]
+    assert (one.quarantine_files, none.data_files, none.quarantine_files) == ((), (), ())
+    assert rows(plan, ragged.quarantine_files, "line", "_load_id", "raw_text") == [
+        (4, second, "3,Cy,surplus")
+    ]
+    assert (ragged.rows_loaded, ragged.rows_filled, dict(ragged.rejected)) == (3, 1, {"too_many_fields": 1})
+
+
+def test_a_file_with_shared_files_gives_the_same_rows_and_report_as_by_itself(
+    engine: ConversionEngine, plan: WritePlan
+) -> None:
+    for content in (ROWS, RAGGED, b"id,name\n7,\n,\n"):
+        alone = converted(engine, content, replace(plan, attempt="alone"))
+        (together,) = shared(engine, plan, content)
+
+        assert replace(together, data_files=(), quarantine_files=()) == replace(
+            alone, data_files=(), quarantine_files=()
+        )
+        names = ("id", "name", "_source_row", "_loaded_at")
+        assert rows(plan, together.data_files, *names) == rows(plan, alone.data_files, *names)
+
+
+def test_many_rows_offered_to_shared_files_are_all_there_and_counted(
+    engine: ConversionEngine, plan: WritePlan
+) -> None:
+    reports = shared(engine, plan, ROWS, *[LARGE] * 6)
+
+    assert [report.rows_loaded for report in reports] == [2, *[100_001] * 6]
+    assert [sum(file.rows for file in each.data_files) for each in reports] == [2, *[100_001] * 6]
+    names = {file.name for report in reports for file in report.data_files}
+    tables = [pq.read_table(plan.directory / name, columns=["_load_id"]) for name in sorted(names)]
+    counts = pa.concat_tables(tables).group_by("_load_id").aggregate([([], "count_all")]).to_pylist()
+    assert sorted((row["_load_id"], row["count_all"]) for row in counts) == [
+        (f"{number:032d}", report.rows_loaded) for number, report in enumerate(reports)
+    ]
+
+
+def test_a_file_that_is_refused_leaves_nothing_in_shared_files(
+    engine: ConversionEngine, plan: WritePlan
+) -> None:
+    files = engine.share(plan.directory, "shared")
+    with engine.open(io.BytesIO(b"id,name\n1,a,b\n2,a,b\n3,c\n"), files) as session:
+        profiled(session, plan)
+        with pytest.raises(FileRefused):
+            session.write(READ, plan)
+
+    assert dict(files.publish()) == {}
+    assert left(plan) == []

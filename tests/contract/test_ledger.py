@@ -188,6 +188,7 @@ def test_sequencers_of_any_length_are_padded_on_the_right_and_compared_as_text(
 def test_content_that_failed_is_received_anew_when_it_comes_again(ledger: Ledger, failed: LoadState) -> None:
     first = ledger.receive(load("one", "1"))
     ledger.advance(first.load_id, RECEIVED, now=LATER)
+    ledger.advance(first.load_id, CONVERTED, now=LATER, prefix="p/")
     ledger.advance(first.load_id, failed, rows=RowCounts(3, 2, 1), reason="WHY", detail="because", now=LATER)
 
     again = replace(load("one", "2"), received_at=LATER, updated_at=LATER)
@@ -234,22 +235,36 @@ def test_a_step_is_taken_with_all_it_says(ledger: Ledger) -> None:
     received = ledger.receive(load("one", "1"))
 
     assert ledger.advance(
-        received.load_id, CONVERTED, rows=RowCounts(5, 3, 2), reason="WHY", detail="because", now=LATER
+        received.load_id,
+        CONVERTED,
+        rows=RowCounts(5, 3, 2),
+        reason="WHY",
+        detail="because",
+        now=LATER,
+        prefix="record_folders/t/somewhere/",
     )
 
     assert ledger.find(received.load_id) == replace(
-        received, state=CONVERTED, rows=RowCounts(5, 3, 2), reason="WHY", detail="because", updated_at=LATER
+        received,
+        state=CONVERTED,
+        rows=RowCounts(5, 3, 2),
+        reason="WHY",
+        detail="because",
+        updated_at=LATER,
+        prefix="record_folders/t/somewhere/",
     )
 
 
-def test_a_step_without_rows_keeps_them_and_without_reasons_forgets_them(ledger: Ledger) -> None:
+def test_a_step_without_rows_or_a_prefix_keeps_them_and_without_reasons_forgets_them(ledger: Ledger) -> None:
     received = ledger.receive(load("one", "1"))
-    ledger.advance(received.load_id, CONVERTED, rows=RowCounts(5, 3, 2), reason="WHY", detail="d", now=NOON)
+    step = Step(received.load_id, CONVERTED, NOON, RowCounts(5, 3, 2), "WHY", "d", prefix="p/")
+    ledger.advance_many([step])
 
     ledger.advance(received.load_id, COMMITTED, now=LATER)
 
     found = ledger.find(received.load_id)
     assert (found.state, found.rows, found.reason, found.detail) == (COMMITTED, RowCounts(5, 3, 2), "", "")
+    assert found.prefix == "p/"
 
 
 @pytest.mark.parametrize("final", sorted(FINAL_STATES))

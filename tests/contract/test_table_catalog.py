@@ -19,9 +19,16 @@ from medical_data_pipeline.adapters.local.file_object_store import FileObjectSto
 from medical_data_pipeline.adapters.local.iceberg_table_catalog import IcebergTableCatalog
 from medical_data_pipeline.errors import ObjectNotFound, SchemaConflict, TableNotFound
 from medical_data_pipeline.model.dataset import LoadMode
-from medical_data_pipeline.model.keys import load_prefix, manifest_key, receipt_key
+from medical_data_pipeline.model.keys import (
+    MANIFEST,
+    RECEIPT,
+    load_prefix,
+    manifest_key,
+    receipt_key,
+    together_prefix,
+)
 from medical_data_pipeline.model.load import DataFile, Manifest, RowCounts
-from medical_data_pipeline.model.manifest_json import manifest_to_json
+from medical_data_pipeline.model.manifest_json import manifest_to_json, manifests_to_json
 from medical_data_pipeline.model.objects import ObjectRef, load_id
 from medical_data_pipeline.model.row_layout import PartitionField, RowLayout
 from medical_data_pipeline.model.table import BIGINT, TEXT, Column, ColumnType, decimal
@@ -30,6 +37,7 @@ from tests.aws_emulator import DATABASE, emulated_aws
 from tests.fakes import NOON, MemoryObjectStore, MemoryTableCatalog
 
 BUCKET = "local"
+COLUMNS = (Column("name", TEXT), Column("_load_id", TEXT))
 ARROW_TYPES = {TEXT: pa.string(), BIGINT: pa.int64(), decimal(5, 2): pa.decimal128(5, 2)}
 ARROW_TYPES |= {decimal(9, 2): pa.decimal128(9, 2), decimal(9, 3): pa.decimal128(9, 3)}
 
@@ -63,8 +71,32 @@ class Shelf:
         self.store.put(ObjectRef(BUCKET, manifest_key("t", load)), iter([manifest_to_json(made)]))
         return made
 
+    def loads_together(
+        self, sequencer: str, names: dict[str, list[str]], content: str = "one"
+    ) -> list[Manifest]:
+        """Loads as a conversion of several leaves them: the rows of all are in one file."""
+        made = [self.load(content, sequencer, file=file) for file in names]
+        prefix = together_prefix("t", [f"{load.load_id} {content}" for load in made])
+        cells = [
+            (name, load.load_id) for load in made for name in names[load.source.key.removeprefix("input/t/")]
+        ]
+        key = prefix + "part-0.parquet"
+        size_bytes = self._put_cells(key, COLUMNS, [name for name, _ in cells], [load for _, load in cells])
+        manifests = []
+        for load in made:
+            count = sum(owner == load.load_id for _, owner in cells)
+            rows, files = RowCounts(count, count, 0), (DataFile(key, size_bytes, count),)
+            manifests.append(replace(load, rows=rows, data_files=files, receipt_key=prefix + RECEIPT))
+        for load in made:
+            self.store.delete(ObjectRef(BUCKET, manifest_key("t", load.load_id)))
+        self.store.put(ObjectRef(BUCKET, prefix + MANIFEST), iter([manifests_to_json(manifests)]))
+        return manifests
+
     def _put_rows(self, key: str, columns: tuple[Column, ...], names: tuple[str, ...], load: str) -> int:
-        cells = {"name": list(names), "_load_id": [load] * len(names)}
+        return self._put_cells(key, columns, list(names), [load] * len(names))
+
+    def _put_cells(self, key: str, columns: tuple[Column, ...], names: list[str], loads: list[str]) -> int:
+        cells = {"name": names, "_load_id": loads}
         arrays = {
             column.name: pa.array(cells.get(column.name, [None] * len(names)), ARROW_TYPES[column.type])
             for column in columns
@@ -101,14 +133,14 @@ def shelf_factories(tmp_path: Path) -> Iterator[dict[str, Callable[[], Shelf]]]:
 
 
 def memory_names(catalog: MemoryTableCatalog, store: ObjectStore, table: str) -> list[str]:
-    keys = [file.key for load in catalog.loads(table) for file in load.data_files]
-    return sorted(name for key in keys for name in _names_in(store, key))
+    files = [(file.key, load.load_id) for load in catalog.loads(table) for file in load.data_files]
+    return sorted(name for key, load in files for name, owner in _rows_in(store, key) if owner == load)
 
 
-def _names_in(store: ObjectStore, key: str) -> list[str]:
+def _rows_in(store: ObjectStore, key: str) -> list[tuple[str, str]]:
     with store.open(ObjectRef(BUCKET, key)) as content:
-        found: list[str] = pq.read_table(BytesIO(content.read())).column("name").to_pylist()
-    return found
+        found = pq.read_table(BytesIO(content.read())).to_pylist()
+    return [(row["name"], row["_load_id"]) for row in found]
 
 
 def iceberg_names(catalog: IcebergTableCatalog, table: str) -> list[str]:
@@ -117,7 +149,8 @@ def iceberg_names(catalog: IcebergTableCatalog, table: str) -> list[str]:
 
 def glue_names(catalog: GlueIcebergCatalog, store: ObjectStore, table: str) -> list[str]:
     files = catalog.files(table, catalog.load(table))
-    return sorted(name for location in files for name in _names_in(store, catalog.warehouse.key(location)))
+    keys = [catalog.warehouse.key(location) for location in files]
+    return sorted(name for key in keys for name, _ in _rows_in(store, key))
 
 
 @pytest.fixture(params=["memory", "iceberg", "glue"])
@@ -215,6 +248,47 @@ def test_of_two_loads_of_a_file_in_one_batch_the_newer_stays(shelf: Shelf) -> No
 
     assert outcome == CommitOutcome((new.load_id,), (old.load_id,))
     assert shelf.names("t") == ["New"]
+
+
+def test_loads_that_share_a_file_are_in_once_however_often_they_are_committed(shelf: Shelf) -> None:
+    made = shelf.loads_together("1", {"a.csv": ["A1", "A2"], "b.csv": ["B1"], "c.csv": ["C1"]})
+
+    for _ in range(2):
+        outcome = shelf.catalog.commit("t", made)
+        assert set(outcome.committed) == {load.load_id for load in made}
+
+    assert shelf.names("t") == ["A1", "A2", "B1", "C1"]
+    assert len(snapshots(shelf)) == 1
+
+
+def test_of_a_shared_file_only_the_rows_of_the_loads_that_are_committed_are_seen(shelf: Shelf) -> None:
+    first, second, third = shelf.loads_together("1", {"a.csv": ["A1"], "b.csv": ["B1"], "c.csv": ["C1"]})
+
+    shelf.catalog.commit("t", [first, third])
+    assert shelf.names("t") == ["A1", "C1"]
+    shelf.catalog.commit("t", [first, third])
+    shelf.catalog.commit("t", [second])
+
+    assert shelf.names("t") == ["A1", "B1", "C1"]
+    assert len(snapshots(shelf)) == 2
+
+
+def test_a_newer_load_replaces_its_own_rows_in_a_shared_file_and_no_others(shelf: Shelf) -> None:
+    shelf.catalog.commit("t", shelf.loads_together("1", {"a.csv": ["A1"], "b.csv": ["B1"], "c.csv": ["C1"]}))
+
+    shelf.catalog.commit("t", shelf.loads_together("2", {"a.csv": ["A2"], "c.csv": []}, content="two"))
+
+    assert shelf.names("t") == ["A2", "B1"]
+    assert len(snapshots(shelf)) == 2
+
+
+def test_an_older_load_that_comes_late_is_left_out_of_the_file_it_shares(shelf: Shelf) -> None:
+    shelf.catalog.commit("t", [shelf.load("newer", "2", "NEW")])
+
+    outcome = shelf.catalog.commit("t", shelf.loads_together("1", {"a.csv": ["OLD"], "b.csv": ["B1"]}))
+
+    assert len(outcome.superseded) == 1
+    assert shelf.names("t") == ["B1", "NEW"]
 
 
 def test_a_load_without_rows_takes_those_of_its_forerunner_away(shelf: Shelf) -> None:

@@ -4,6 +4,7 @@ import random
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,33 @@ def test_a_server_that_dies_at_a_milestone_finishes_its_work_after_the_restart(
         assert server.put(key, content)
     server.wait_settled()
 
+    require_kept(server, files)
+
+
+@pytest.mark.parametrize("milestone", [name for name in MILESTONES if not name.startswith("upload")])
+def test_a_server_that_dies_amid_many_small_files_finishes_them_after_the_restart(
+    server: Server, milestone: str
+) -> None:
+    rng = random.Random(11)
+    files = {f"visits/f{number}.csv": make_file(rng, number, most_rows=40) for number in range(40)}
+    journal = Journal()
+    # The first file is alone, and may be followed by another; then those come that wait for each other.
+    server.start_ready(fault=f"{milestone}:{2 if milestone.endswith('-committed') else 3}")
+    first, *others = files
+    journal.put(server, first, files[first])
+    server.wait_settled_or_ended()
+    with ThreadPoolExecutor(8) as senders:
+        list(senders.map(lambda key: journal.put(server, key, files[key]), others))
+    server.wait_ended(30)
+
+    server.start_ready()
+    server.wait_settled()
+    require_acknowledged(server, journal)
+    for key, content in files.items():
+        assert server.put(key, content)
+    server.wait_settled()
+
+    assert list((server.data / "record_folders" / "visits").glob("together-*"))
     require_kept(server, files)
 
 

@@ -1,5 +1,6 @@
 """The stages of the pipeline on real parts in one process, driven by hand, and two readers of its tables."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,8 +14,8 @@ from medical_data_pipeline.adapters.iceberg.maintenance import IcebergMaintenanc
 from medical_data_pipeline.adapters.local.iceberg_table_catalog import IcebergTableCatalog
 from medical_data_pipeline.catalog.registration import CatalogService
 from medical_data_pipeline.conversion.intake import IntakeService
-from medical_data_pipeline.conversion.load_conversion import LoadConversion
-from medical_data_pipeline.model.load import Manifest
+from medical_data_pipeline.conversion.load_conversion import Converted, LoadConversion
+from medical_data_pipeline.model.load import Load, Manifest
 
 
 def now() -> datetime:
@@ -31,9 +32,15 @@ class Bench:
     conversion: LoadConversion
     maintenance: IcebergMaintenance
 
+    def put(self, key: str, content: str | bytes) -> Load:
+        data = content if isinstance(content, bytes) else content.encode()
+        return self.intake.put(key, iter([data])).load
+
+    def together(self, files: Mapping[str, str | bytes]) -> Converted:
+        return self.conversion.convert_together([self.put(key, content) for key, content in files.items()])
+
     def converted(self, key: str, content: str) -> Manifest:
-        upload = self.intake.put(key, iter([content.encode()]))
-        manifest = self.conversion.convert(upload.load)
+        manifest = self.conversion.convert(self.put(key, content))
         assert manifest is not None
         return manifest
 

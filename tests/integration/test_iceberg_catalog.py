@@ -10,6 +10,7 @@ from medical_data_pipeline.adapters.iceberg.maintenance import CompactionRule
 from medical_data_pipeline.catalog.registration import CatalogService
 from medical_data_pipeline.errors import ObjectNotFound, SchemaConflict, TableNotFound
 from medical_data_pipeline.model.dataset import Dataset, LoadMode
+from medical_data_pipeline.model.keys import load_prefix
 from tests.integration.iceberg_bench import Bench, now, reader
 
 MERGE_ALL = CompactionRule(min_files=2)
@@ -105,7 +106,7 @@ def test_sweeping_removes_only_what_no_snapshot_knows(bench: Bench) -> None:
 def test_a_load_that_still_waits_for_its_commit_is_never_swept(bench: Bench) -> None:
     manifest = bench.converted("t/a.csv", "id,name\n1,Ann\n")
 
-    bench.maintenance.sweep_orphans(now() + timedelta(days=2), waiting={manifest.load_id})
+    bench.maintenance.sweep_orphans(now() + timedelta(days=2), waiting={load_prefix("t", manifest.load_id)})
     CatalogService(bench.catalog).register([manifest])
 
     assert bench.rows("t") == [(1, "Ann")]

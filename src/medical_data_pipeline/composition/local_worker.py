@@ -8,11 +8,12 @@ from threading import BoundedSemaphore, Event, Lock, Thread
 from time import monotonic
 
 from medical_data_pipeline.catalog.load_commit import CommitReport, LoadCommit
+from medical_data_pipeline.composition.conversion_queue import ConversionQueue
 from medical_data_pipeline.composition.happenings import Happening, Report
-from medical_data_pipeline.conversion.load_conversion import LoadConversion
+from medical_data_pipeline.conversion.load_conversion import Converted, LoadConversion
 from medical_data_pipeline.errors import BackendError, PipelineError, SchemaConflict
 from medical_data_pipeline.model.load import Load, LoadState, Manifest
-from medical_data_pipeline.ports import Clock, Ledger
+from medical_data_pipeline.ports import Clock, Ledger, Step
 
 MAX_ATTEMPTS = 5
 MAX_BATCH = 500
@@ -50,7 +51,7 @@ class LocalWorker:
         self._in_hand: dict[str, bool] = {}  # by load: whether it was submitted again meanwhile
         self._guard = Lock()
         self._large = BoundedSemaphore(_LARGE_AT_ONCE)
-        self._to_convert: SimpleQueue[str] = SimpleQueue()
+        self._to_convert = ConversionQueue(stages.conversion.can_share)
         self._to_commit: SimpleQueue[Manifest] = SimpleQueue()
         self._gather_s = _GATHER_S
         self._stopping = Event()
@@ -62,8 +63,8 @@ class LocalWorker:
 
     def start(self) -> None:
         """Take up what a stop, or a crash, left behind, then wait for more."""
-        for load in self._ledger.unfinished():
-            self._resume(load)
+        for place in _by_place(self._ledger.unfinished()):
+            self._resume(place)
         for thread in self._threads:
             thread.start()
 
@@ -80,103 +81,122 @@ class LocalWorker:
         return all(thread.is_alive() for thread in self._threads)
 
     def submit(self, load: Load) -> None:
-        self._submit(load.load_id)
+        self._busy.add()
+        self._to_convert.put(load)
 
     def wait_settled(self, timeout_s: float) -> bool:
         """Whether all that was submitted has come to an end within `timeout_s`."""
         return self._busy.wait_idle(timeout_s)
 
-    def _submit(self, load_id: str) -> None:
-        self._busy.add()
-        self._to_convert.put(load_id)
-
-    def _resume(self, load: Load) -> None:
-        if load.state is LoadState.CONVERTED:
-            try:
-                manifest = self._conversion.manifest(load)
-            except PipelineError:
-                self._ledger.advance(load.load_id, LoadState.RECEIVED, now=self._clock())
-            else:
-                self._busy.add()
-                self._to_commit.put(manifest)
-                return
-        self.submit(load)
+    def _resume(self, loads: Sequence[Load]) -> None:
+        """Take up loads whose conversion put what it made in one place, if it has come so far."""
+        converted = [load for load in loads if load.state is LoadState.CONVERTED]
+        try:
+            manifests = self._conversion.manifests(converted) if converted else ()
+        except PipelineError:
+            again = [Step(load.load_id, LoadState.RECEIVED, self._clock()) for load in converted]
+            self._ledger.advance_many(again)
+            manifests, converted = (), []
+        for load in loads:
+            if load not in converted:
+                self.submit(load)
+        for manifest in manifests:
+            self._busy.add()
+            self._to_commit.put(manifest)
 
     def _convert_all(self) -> None:
         while not self._stopping.is_set():
-            try:
-                load_id = self._to_convert.get(timeout=_POLL_S)
-            except Empty:
-                continue
-            if not self._is_taken(load_id):
-                self._busy.done()
-                continue
-            try:
-                goes_on = self._convert(load_id)
-            except Exception as error:
-                goes_on = self._convert_later(load_id, error)
-            with self._guard:
-                came_again = self._in_hand.pop(load_id)
-            if came_again:
-                self._submit(load_id)
-            if not goes_on:
-                self._busy.done()
+            with self._to_convert.taken(_POLL_S) as waiting:
+                loads = [load for load in waiting if self._is_taken(load)]
+                if loads:
+                    self._convert_taken(loads)
 
-    def _is_taken(self, load_id: str) -> bool:
+    def _is_taken(self, load: Load) -> bool:
         """Take a load in hand; false when another thread has it, which then looks at it once more."""
         with self._guard:
-            if load_id in self._in_hand:
-                self._in_hand[load_id] = True
-                return False
-            self._in_hand[load_id] = False
-            return True
+            is_free = load.load_id not in self._in_hand
+            self._in_hand[load.load_id] = not is_free
+        if not is_free:
+            self._busy.done()
+        return is_free
 
-    def _convert_later(self, load_id: str, error: Exception) -> bool:
-        """The ledger itself failed, so nothing can be noted: the load stays what it is and is tried again."""
-        self._report(Happening("conversion-postponed", load_id, "", _kind(error)))
-        self._stopping.wait(_PAUSE_S)
-        self._to_convert.put(load_id)
-        return True
-
-    def _convert(self, load_id: str) -> bool:
-        """Convert one load; true when it goes on to the commit."""
-        load = self._ledger.find(load_id)
-        if load.state is not LoadState.RECEIVED:
-            return False
+    def _convert_taken(self, loads: Sequence[Load]) -> None:
         try:
-            with self._large if load.size_bytes > _LARGE_BYTES else nullcontext():
-                manifest = self._conversion.convert(load)
-        except BackendError as error:
-            return self._again(load, error)
+            going_on = self._convert([self._ledger.find(load.load_id) for load in loads])
         except Exception as error:
-            # A bug must not stop the other loads. Its text may hold a cell, so only its kind is kept.
-            return self._fail(load, _kind(error))
-        if manifest is None:
-            if self._ledger.find(load_id).state is LoadState.RECEIVED:
-                # It arrived again while its former arrival was converted.
-                self._to_convert.put(load_id)
-                return True
-            self._report_state(load_id)
-            return False
-        self._report(_happening("converted", manifest))
-        self._to_commit.put(manifest)
-        return True
+            going_on = self._convert_later(loads, error)
+        for load in loads:
+            with self._guard:
+                came_again = self._in_hand.pop(load.load_id)
+            if came_again:
+                self.submit(load)
+            if load.load_id not in going_on:
+                self._busy.done()
 
-    def _again(self, load: Load, error: BackendError) -> bool:
-        """Put a load back whose storage failed; after a few tries an operator has to look."""
-        if load.attempts + 1 >= MAX_ATTEMPTS:
-            return self._fail(load, str(error))
-        self._ledger.advance(load.load_id, LoadState.RECEIVED, detail=str(error), now=self._clock())
-        self._stopping.wait(min(5.0, 0.1 * 2**load.attempts))
-        self._to_convert.put(load.load_id)
-        return True
+    def _convert_later(self, loads: Sequence[Load], error: Exception) -> set[str]:
+        """The ledger itself failed, so nothing can be noted: loads stay what they are and are tried again."""
+        for load in loads:
+            self._report(Happening("conversion-postponed", load.load_id, load.table, _kind(error)))
+        self._stopping.wait(_PAUSE_S)
+        return self._wait_again(loads)
 
-    def _fail(self, load: Load, detail: str) -> bool:
+    def _convert(self, found: Sequence[Load]) -> set[str]:
+        """Convert loads; the ids of those that go on, to the commit or to another try."""
+        loads = [load for load in found if load.state is LoadState.RECEIVED]
+        if not loads:
+            return set()
+        try:
+            with self._large if loads[0].size_bytes > _LARGE_BYTES else nullcontext():
+                converted = self._conversion.convert_together(loads)
+        except BackendError as error:
+            return self._again(loads, error)
+        except Exception as error:
+            if len(loads) > 1:
+                # A bug must not stop the other loads: one of them alone will meet it again.
+                return set().union(*(self._convert([load]) for load in loads))
+            self._fail(loads[0], _kind(error))
+            return set()
+        return self._passed_on(loads, converted)
+
+    def _passed_on(self, loads: Sequence[Load], converted: Converted) -> set[str]:
+        for manifest in converted.manifests:
+            self._report(_happening("converted", manifest))
+            self._to_commit.put(manifest)
+        for load, error in converted.failed:
+            # Its text may hold a cell, so only its kind is kept.
+            self._fail(load, _kind(error))
+        going_on = {manifest.load_id for manifest in converted.manifests}
+        known = going_on | {load.load_id for load, _ in converted.failed}
+        others = [self._ledger.find(load.load_id) for load in loads if load.load_id not in known]
+        for load in others:
+            if load.state is not LoadState.RECEIVED:
+                self._report_state(load)
+        # Some arrived again while their former arrival was converted.
+        return going_on | self._wait_again([load for load in others if load.state is LoadState.RECEIVED])
+
+    def _again(self, loads: Sequence[Load], error: BackendError) -> set[str]:
+        """Put loads back whose storage failed; after a few tries an operator has to look."""
+        spent = [load for load in loads if load.attempts + 1 >= MAX_ATTEMPTS]
+        again = [load for load in loads if load not in spent]
+        for load in spent:
+            self._fail(load, str(error))
+        now, detail = self._clock(), str(error)
+        self._ledger.advance_many(
+            [Step(load.load_id, LoadState.RECEIVED, now, detail=detail) for load in again]
+        )
+        self._stopping.wait(min(5.0, 0.1 * 2 ** max((load.attempts for load in again), default=0)))
+        return self._wait_again(again)
+
+    def _wait_again(self, loads: Sequence[Load]) -> set[str]:
+        for load in loads:
+            self._to_convert.put(load)
+        return {load.load_id for load in loads}
+
+    def _fail(self, load: Load, detail: str) -> None:
         self._ledger.advance(
             load.load_id, LoadState.FAILED, reason="INTERNAL", detail=detail, now=self._clock()
         )
         self._report(Happening("failed", load.load_id, load.table, detail))
-        return False
 
     def _commit_all(self) -> None:
         while not (self._stopping.is_set() and self._to_commit.empty()):
@@ -216,10 +236,12 @@ class LocalWorker:
             for table in tables if len(tables) > 1 else ():
                 self._commit([manifest for manifest in batch if manifest.table == table])
         except Exception as error:
-            if len(batch) == 1:
-                self._convert_again(batch[0], error)
-            for manifest in batch if len(batch) > 1 else ():
-                self._commit([manifest])
+            parts = _by_shared_file(batch)
+            for part in parts:
+                if len(parts) > 1:
+                    self._commit(part)
+                for manifest in part if len(parts) == 1 else ():
+                    self._convert_again(manifest, error)
         else:
             self._report_commit(done)
 
@@ -230,7 +252,7 @@ class LocalWorker:
                 self._busy.done()
         for manifest in done.outdated:
             # It ended, or arrived again, since it was converted; in the latter case it has its turn.
-            self._to_convert.put(manifest.load_id)
+            self._to_convert.put(self._ledger.find(manifest.load_id))
 
     def _convert_again(self, manifest: Manifest, error: Exception) -> None:
         """Another load gave the table its types first, or a file was lost: read the raw file again."""
@@ -238,7 +260,7 @@ class LocalWorker:
         detail = str(error) if isinstance(error, PipelineError) else _kind(error)
         if load.attempts + 1 < MAX_ATTEMPTS:
             self._ledger.advance(load.load_id, LoadState.RECEIVED, detail=detail, now=self._clock())
-            self._to_convert.put(load.load_id)
+            self._to_convert.put(load)
             return
         is_refused = isinstance(error, SchemaConflict)
         self._ledger.advance(
@@ -248,7 +270,7 @@ class LocalWorker:
             detail=detail,
             now=self._clock(),
         )
-        self._report_state(load.load_id)
+        self._report_state(self._ledger.find(load.load_id))
         self._busy.done()
 
     def _commit_later(self, batch: Sequence[Manifest], error: Exception) -> None:
@@ -260,10 +282,26 @@ class LocalWorker:
             for manifest in batch:
                 self._to_commit.put(manifest)
 
-    def _report_state(self, load_id: str) -> None:
-        load = self._ledger.find(load_id)
+    def _report_state(self, load: Load) -> None:
         detail = f"{load.reason} {load.detail}".strip()
-        self._report(Happening(load.state.value, load_id, load.table, detail))
+        self._report(Happening(load.state.value, load.load_id, load.table, detail))
+
+
+def _by_place(loads: Sequence[Load]) -> list[list[Load]]:
+    """Loads, oldest first, with those together whose conversion put what it made in one place."""
+    places: dict[str, list[Load]] = {}
+    for load in loads:
+        places.setdefault(load.key_of(""), []).append(load)
+    return list(places.values())
+
+
+def _by_shared_file(batch: Sequence[Manifest]) -> list[list[Manifest]]:
+    """A batch in parts that can be committed apart without writing files anew."""
+    parts: dict[str, list[Manifest]] = {}
+    for manifest in batch:
+        first = next(iter((*manifest.data_files, *manifest.quarantine_files)), None)
+        parts.setdefault(first.key if first else manifest.load_id, []).append(manifest)
+    return list(parts.values())
 
 
 def _kind(error: Exception) -> str:

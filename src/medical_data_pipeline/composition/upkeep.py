@@ -51,7 +51,7 @@ class Upkeep:
             self._maintenance.expire_due(table, self._clock())
         self._engine.sweep(self._clock())
         if self._clock() >= self._next_sweep:
-            waiting = {load.load_id for load in self._ledger.unfinished()}
+            waiting = {load.key_of("") for load in self._ledger.unfinished()}
             self._maintenance.sweep_orphans(self._clock(), waiting=waiting)
             self._next_sweep = self._clock() + SWEEP_PERIOD
 

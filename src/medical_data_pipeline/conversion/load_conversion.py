@@ -1,5 +1,7 @@
-"""One received load to its converted files, receipt and manifest; a refused one to the reason why."""
+"""Received loads to their converted files, receipts and manifests; a refused one to the reason why."""
 
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -7,14 +9,48 @@ from typing import BinaryIO
 
 from medical_data_pipeline.conversion.intake import DatasetBook, Milestone
 from medical_data_pipeline.conversion.service import Conversion, ConversionRequest, ConversionService
-from medical_data_pipeline.errors import FileRefused, ObjectNotFound, TableNotFound
-from medical_data_pipeline.model.keys import load_prefix, manifest_key, receipt_key
+from medical_data_pipeline.errors import BackendError, FileRefused, ObjectNotFound, TableNotFound
+from medical_data_pipeline.model.conversion import LoadFiles
+from medical_data_pipeline.model.dataset import LoadMode
+from medical_data_pipeline.model.keys import MANIFEST, RECEIPT, load_prefix, together_prefix
 from medical_data_pipeline.model.load import DataFile, Load, LoadState, Manifest, RowCounts
-from medical_data_pipeline.model.manifest_json import manifest_to_json, parse_manifest
+from medical_data_pipeline.model.manifest_json import manifests_to_json, parse_manifests
 from medical_data_pipeline.model.objects import ObjectRef, content_version
-from medical_data_pipeline.model.receipt_json import receipt_to_json
+from medical_data_pipeline.model.receipt_json import receipts_to_json
 from medical_data_pipeline.model.table import Table
-from medical_data_pipeline.ports import Clock, ConvertedFiles, Ledger, ObjectStore, TableReader
+from medical_data_pipeline.ports import (
+    Clock,
+    ConvertedFiles,
+    Ledger,
+    ObjectStore,
+    SharedFiles,
+    Step,
+    TableReader,
+)
+
+# Up to here a load costs more by the syncs and files it needs than by its rows.
+_SMALL_BYTES = 256 << 10
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What became of loads: the manifests of those to be committed, and those that failed for another reason.
+
+    Loads that are in neither ended otherwise, or have arrived again.
+    """
+
+    manifests: tuple[Manifest, ...]
+    failed: tuple[tuple[Load, Exception], ...] = ()
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where loads of one table are converted to, and the files they share if they are several."""
+
+    prefix: str
+    folder: Path
+    table: Table | None
+    shared: SharedFiles | None
 
 
 @dataclass(frozen=True)
@@ -30,29 +66,47 @@ class LoadConversion:
     clock: Clock
     reached: Milestone
 
+    def can_share(self, load: Load) -> bool:
+        """Whether other loads of its table may be converted together with it."""
+        dataset = self.datasets.for_table(load.table)
+        is_plain = dataset.mode is LoadMode.APPEND and not dataset.layout
+        return is_plain and load.size_bytes <= _SMALL_BYTES
+
     def convert(self, load: Load) -> Manifest | None:
         """Convert a load that is RECEIVED; its manifest, or None when it ended otherwise or came again.
+
+        Raises:
+            StorageFull, BackendUnavailable: try again later; nothing of the load is visible.
+        """
+        converted = self.convert_together([load])
+        for _, error in converted.failed:
+            raise error
+        return next(iter(converted.manifests), None)
+
+    def convert_together(self, loads: Sequence[Load]) -> Converted:
+        """Convert loads of one table that are RECEIVED, several into files that they share.
 
         Repeating it makes the same objects under the same keys; another attempt, after a conflict or another
         arrival, makes its own Parquet files, since older snapshots of the table may have the former ones.
 
         Raises:
-            StorageFull, BackendUnavailable: try again later; nothing of the load is visible.
+            StorageFull, BackendUnavailable: try again later; nothing of the loads is visible.
         """
-        ref = load.source
-        try:
-            with self.store.open(ref) as content:
-                # Asked once the content is open: what it holds cannot be newer than what is there now.
-                head = self.store.head(ref)
-                if head.version == content_version(load.version):
-                    return self._converted(load, content, head.sha256 or _digest(content))
-            # Other content took its place; its own event has come or will come.
-            self._end(load, LoadState.SUPERSEDED, "SUPERSEDED", "replaced before it was converted")
-        except ObjectNotFound:
-            self._end(load, LoadState.REFUSED, "OBJECT_REMOVED", "the file was removed before it was read")
-        except FileRefused as refusal:
-            self._end(load, LoadState.REFUSED, refusal.reason, str(refusal))
-        return None
+        with self._place(loads) as place:
+            tried = [(load, self._tried(load, place)) for load in loads]
+            conversions = [(load, found) for load, found in tried if isinstance(found, Conversion)]
+            if place.shared is not None:
+                conversions = _with_shared(conversions, place.shared.publish())
+            self.reached("converted-files-written")
+            names = {file.name for _, conversion in conversions for file in conversion.written.files}
+            self.files.publish(place.folder, place.prefix, sorted(names))
+        self.reached("converted-files-published")
+        manifests = self._recorded(place, conversions) if conversions else ()
+        ends = [found for _, found in tried if isinstance(found, Step)]
+        moved = self.ledger.advance_many([*(self._step(each, place) for each in manifests), *ends])
+        self.reached("ledger-converted" if manifests else "load-ended")
+        current = tuple(each for each, is_moved in zip(manifests, moved, strict=False) if is_moved)
+        return Converted(current, tuple((load, e) for load, e in tried if isinstance(e, Exception)))
 
     def manifest(self, load: Load) -> Manifest:
         """The manifest of a load that is CONVERTED.
@@ -60,54 +114,94 @@ class LoadConversion:
         Raises:
             ObjectNotFound: it is gone; the load has to be converted again.
         """
-        with self.store.open(ObjectRef(load.source.bucket, manifest_key(load.table, load.load_id))) as file:
-            return parse_manifest(file.read())
+        return self.manifests([load])[0]
+
+    def manifests(self, loads: Sequence[Load]) -> Sequence[Manifest]:
+        """The manifests of CONVERTED loads that lie in one place.
+
+        Raises:
+            ObjectNotFound: one is gone; the loads have to be converted again.
+        """
+        first = loads[0]
+        found = self._manifests_at(ObjectRef(first.source.bucket, first.key_of(MANIFEST)))
+        if any(load.load_id not in found for load in loads):
+            raise ObjectNotFound("the manifest of a load is gone")
+        return [found[load.load_id] for load in loads]
 
     def renew(self, load: Load) -> None:
         """Have the manifest of a load that is CONVERTED say that its content has arrived again.
 
+        One caller at a time for loads that were converted together: their manifests are one object.
+
         Raises:
             ObjectNotFound: it is gone; the load has to be converted again.
         """
-        manifest = self.manifest(load)
+        ref = ObjectRef(load.source.bucket, load.key_of(MANIFEST))
+        manifests = self._manifests_at(ref)
+        if load.load_id not in manifests:
+            raise ObjectNotFound("the manifest of a load is gone")
+        manifest = manifests[load.load_id]
         if manifest.sequencer != load.sequencer:
-            renewed = replace(manifest, sequencer=load.sequencer)
-            self._put(load, manifest_key(load.table, load.load_id), manifest_to_json(renewed))
+            renewed = manifests | {load.load_id: replace(manifest, sequencer=load.sequencer)}
+            self.store.put(ref, iter([manifests_to_json(list(renewed.values()))]))
 
-    def _converted(self, load: Load, content: BinaryIO, sha256_hex: str) -> Manifest | None:
-        prefix = load_prefix(load.table, load.load_id)
+    def _manifests_at(self, ref: ObjectRef) -> dict[str, Manifest]:
+        with self.store.open(ref) as file:
+            return {manifest.load_id: manifest for manifest in parse_manifests(file.read())}
+
+    @contextmanager
+    def _place(self, loads: Sequence[Load]) -> Iterator[_Place]:
+        table, is_one = loads[0].table, len(loads) == 1
+        attempts = [f"{load.load_id} {load.sequencer} {load.attempts}" for load in loads]
+        prefix = load_prefix(table, loads[0].load_id) if is_one else together_prefix(table, attempts)
         with self.files.folder(prefix) as folder:
-            conversion = self.service.convert(content, self._request(load, folder, sha256_hex))
-            self.reached("converted-files-written")
-            names = [
-                file.name for file in (*conversion.written.data_files, *conversion.written.quarantine_files)
-            ]
-            self.files.publish(folder, prefix, names)
-        self.reached("converted-files-published")
-        manifest = self._manifest(load, conversion)
-        self._put(load, receipt_key(load.table, load.load_id), receipt_to_json(conversion.receipt))
-        self._put(load, manifest_key(load.table, load.load_id), manifest_to_json(manifest))
-        self.reached("manifest-written")
-        is_current = self.ledger.advance(
-            load.load_id,
-            LoadState.CONVERTED,
-            rows=manifest.rows,
-            now=self.clock(),
-            sequencer=load.sequencer,
-        )
-        self.reached("ledger-converted")
-        return manifest if is_current else None
+            shared = None if is_one else self.service.engine.share(folder, "shared")
+            yield _Place(prefix, folder, self._table(table), shared)
 
-    def _request(self, load: Load, folder: Path, sha256_hex: str) -> ConversionRequest:
+    def _tried(self, load: Load, place: _Place) -> Conversion | Step | Exception:
+        """The load converted, the way it ended instead, or what went wrong; it must not stop the others."""
+        try:
+            with self.store.open(load.source) as content:
+                # Asked once the content is open: what it holds cannot be newer than what is there now.
+                head = self.store.head(load.source)
+                if head.version == content_version(load.version):
+                    request = self._request(load, place, head.sha256 or _digest(content))
+                    return self.service.convert(content, request, place.shared)
+            # Other content took its place; its own event has come or will come.
+            return self._end(load, LoadState.SUPERSEDED, "SUPERSEDED", "replaced before it was converted")
+        except ObjectNotFound:
+            return self._end(
+                load, LoadState.REFUSED, "OBJECT_REMOVED", "the file was removed before it was read"
+            )
+        except FileRefused as refusal:
+            return self._end(load, LoadState.REFUSED, refusal.reason, str(refusal))
+        except BackendError:
+            raise
+        except Exception as error:
+            return error
+
+    def _recorded(self, place: _Place, made: Sequence[tuple[Load, Conversion]]) -> Sequence[Manifest]:
+        """The manifests, durable with the receipts: they are written last, as nobody looks before them."""
+        bucket = made[0][0].source.bucket
+        manifests = [self._manifest(load, conversion, place) for load, conversion in made]
+        receipts = receipts_to_json([conversion.receipt for _, conversion in made])
+        self.store.put(ObjectRef(bucket, place.prefix + RECEIPT), iter([receipts]))
+        self.store.put(ObjectRef(bucket, place.prefix + MANIFEST), iter([manifests_to_json(manifests)]))
+        self.reached("manifest-written")
+        return manifests
+
+    def _request(self, load: Load, place: _Place, sha256_hex: str) -> ConversionRequest:
+        # In a place of its own its files need no longer name than this.
+        is_alone = place.shared is None
         return ConversionRequest(
             source_key=load.source.key,
             source_sha256=sha256_hex,
             load_id=load.load_id,
             dataset=replace(self.datasets.for_table(load.table), table=load.table),
-            table=self._table(load.table),
-            directory=folder,
+            table=place.table,
+            directory=place.folder,
             loaded_at=load.received_at,
-            attempt=_attempt(load),
+            attempt=_attempt(load) if is_alone else f"{load.load_id}-{_attempt(load)}",
         )
 
     def _table(self, name: str) -> Table | None:
@@ -116,9 +210,8 @@ class LoadConversion:
         except TableNotFound:
             return None
 
-    def _manifest(self, load: Load, conversion: Conversion) -> Manifest:
+    def _manifest(self, load: Load, conversion: Conversion, place: _Place) -> Manifest:
         dataset = self.datasets.for_table(load.table)
-        prefix = load_prefix(load.table, load.load_id)
         written = conversion.written
         return Manifest(
             load_id=load.load_id,
@@ -128,35 +221,42 @@ class LoadConversion:
             sequencer=load.sequencer,
             columns=conversion.columns,
             data_files=tuple(
-                DataFile(prefix + f.name, f.size_bytes, f.rows, f.partition)
+                DataFile(place.prefix + f.name, f.size_bytes, f.rows, f.partition)
                 for f in written.data_files
                 if f.rows
             ),
             quarantine_files=tuple(
-                DataFile(prefix + f.name, f.size_bytes, f.rows) for f in written.quarantine_files
+                DataFile(place.prefix + f.name, f.size_bytes, f.rows) for f in written.quarantine_files
             ),
             rows=conversion.receipt.rows,
             loaded_at=load.received_at,
-            receipt_key=receipt_key(load.table, load.load_id),
+            receipt_key=place.prefix + RECEIPT,
             mode=dataset.mode,
             upsert_key=dataset.upsert_key,
             layout=conversion.layout,
         )
 
-    def _put(self, load: Load, key: str, content: bytes) -> None:
-        self.store.put(ObjectRef(load.source.bucket, key), iter([content]))
-
-    def _end(self, load: Load, state: LoadState, reason: str, detail: str) -> None:
-        self.ledger.advance(
-            load.load_id,
-            state,
-            rows=RowCounts(),
-            reason=reason,
-            detail=detail,
-            now=self.clock(),
-            sequencer=load.sequencer,
+    def _step(self, manifest: Manifest, place: _Place) -> Step:
+        return Step(
+            manifest.load_id,
+            LoadState.CONVERTED,
+            self.clock(),
+            manifest.rows,
+            sequencer=manifest.sequencer,
+            prefix=place.prefix,
         )
-        self.reached("load-ended")
+
+    def _end(self, load: Load, state: LoadState, reason: str, detail: str) -> Step:
+        return Step(load.load_id, state, self.clock(), RowCounts(), reason, detail, load.sequencer)
+
+
+def _with_shared(
+    conversions: Sequence[tuple[Load, Conversion]], shared: Mapping[str, LoadFiles]
+) -> list[tuple[Load, Conversion]]:
+    return [
+        (load, conversion.with_files(shared[load.load_id]) if load.load_id in shared else conversion)
+        for load, conversion in conversions
+    ]
 
 
 def _digest(content: BinaryIO) -> str:

@@ -21,6 +21,7 @@ from medical_data_pipeline.conversion.plan_row_layout import plan_row_layout, re
 from medical_data_pipeline.errors import EncodingMismatch, FileRefused
 from medical_data_pipeline.model.conversion import (
     Lineage,
+    LoadFiles,
     Profile,
     ReadPlan,
     Sample,
@@ -31,7 +32,7 @@ from medical_data_pipeline.model.dataset import Dataset
 from medical_data_pipeline.model.load import ColumnReceipt, Receipt, RowCounts
 from medical_data_pipeline.model.row_layout import RowLayout
 from medical_data_pipeline.model.table import LINEAGE, Column, Kind, Table
-from medical_data_pipeline.ports import ConversionEngine, ConversionSession
+from medical_data_pipeline.ports import ConversionEngine, ConversionSession, SharedFiles
 
 MAX_COLUMNS = 10_000
 _LAYOUT_CHARACTERS = 1 << 16
@@ -65,6 +66,10 @@ class Conversion:
     layout: RowLayout
     written: WriteReport
     receipt: Receipt
+
+    def with_files(self, files: LoadFiles) -> "Conversion":
+        written = replace(self.written, data_files=files.data_files, quarantine_files=files.quarantine_files)
+        return replace(self, written=written)
 
 
 @dataclass(frozen=True)
@@ -114,8 +119,12 @@ class ConversionService:
 
     engine: ConversionEngine
 
-    def convert(self, content: BinaryIO, request: ConversionRequest) -> Conversion:
+    def convert(
+        self, content: BinaryIO, request: ConversionRequest, shared: SharedFiles | None = None
+    ) -> Conversion:
         """Convert the file in `content`. Running it again makes the same files under the same names.
+
+        With `shared` its rows may go there; then `written` names no files.
 
         Raises:
             FileRefused: the file cannot be loaded as a whole; nothing is left in the directory.
@@ -123,7 +132,7 @@ class ConversionService:
         """
         timer = _Timer()
         size_bytes = content.seek(0, 2)
-        with self.engine.open(content) as session:
+        with self.engine.open(content, shared) as session:
             sample = session.sample()
             timer.lap("sample")
             read = _read(session, sample, request)

@@ -3,12 +3,12 @@
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from medical_data_pipeline.model.dialect import Dialect
 
 
-@dataclass(frozen=True)
-class Field:
+class Field(NamedTuple):
     """One cell's text. An unquoted empty cell is null; a quoted empty one is the empty string.
 
     `has_tail` when text follows the closing quote, which well-written files do not have: then the quotes are
@@ -33,12 +33,19 @@ class Record:
     is_open: bool = False
 
     @property
+    def width(self) -> int:
+        return len(self.fields)
+
+    @property
     def texts(self) -> tuple[str, ...]:
         return tuple(field.text for field in self.fields)
 
     @property
     def is_blank(self) -> bool:
         return len(self.fields) == 1 and self.fields[0].is_null
+
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 @lru_cache(maxsize=64)
@@ -60,6 +67,8 @@ def _field_pattern(delimiter: str, quote: str, escape: str) -> re.Pattern[str]:
 
 def tokenize(text: str, dialect: Dialect, max_records: int = 1 << 62) -> list[Record]:
     """All records of `text`, blank lines among them as one null field."""
+    if not any(mark and mark in text for mark in (dialect.quote, dialect.escape)):
+        return _tokenize_plain(text, dialect.delimiter, max_records)
     match_field = _field_pattern(dialect.delimiter, dialect.quote, dialect.escape).match
     records: list[Record] = []
     fields: list[Field] = []
@@ -80,6 +89,17 @@ def tokenize(text: str, dialect: Dialect, max_records: int = 1 << 62) -> list[Re
         if len(records) >= max_records:
             break
     return records
+
+
+def _tokenize_plain(text: str, delimiter: str, max_records: int) -> list[Record]:
+    """The same where nothing is quoted or escaped, so that a line is a record."""
+    lines = _LINE_END.split(text) if "\r" in text else text.split("\n")
+    if not lines[-1]:
+        lines.pop()
+    return [
+        Record(tuple(Field(cell, False) for cell in line.split(delimiter)), number)
+        for number, line in enumerate(lines[:max_records])
+    ]
 
 
 def _field_of(match: re.Match[str], dialect: Dialect) -> tuple[Field, bool]:

@@ -68,6 +68,8 @@ def create_app(services: Services, version: str = "1") -> FastAPI:
 
 async def _require_known_parameters(request: Request) -> None:
     """A misspelt parameter must not be ignored: the answer would be to another question."""
+    if not request.scope["query_string"]:
+        return
     known = next(
         (each.query_parameters for each in _matching(request) if each.method == request.method), frozenset()
     )

@@ -13,9 +13,10 @@ from medical_data_pipeline.http_api.documents import LoadInfo, LoadList, load_in
 from medical_data_pipeline.http_api.page_tokens import make_page_token, parse_page_token
 from medical_data_pipeline.http_api.problem import documented
 from medical_data_pipeline.http_api.query_routes import PageToken
-from medical_data_pipeline.model.keys import receipt_key
+from medical_data_pipeline.model.keys import RECEIPT
 from medical_data_pipeline.model.load import LoadState
 from medical_data_pipeline.model.objects import ObjectRef
+from medical_data_pipeline.model.receipt_json import receipt_of
 from medical_data_pipeline.ports import LoadFilter
 
 router = APIRouter(tags=["loads"])
@@ -67,13 +68,14 @@ def find_load(actor: ActorHere, services: ServicesHere, load_id: LoadId) -> Load
 def load_receipt(actor: ActorHere, services: ServicesHere, load_id: LoadId) -> Response:
     """What became of every column and row of the file; there once it has been converted."""
     load = services.ledger.find(load_id)
-    ref = ObjectRef(load.source.bucket, receipt_key(load.table, load.load_id))
     try:
-        with services.store.open(ref) as receipt:
-            document = json.loads(receipt.read())
+        with services.store.open(ObjectRef(load.source.bucket, load.key_of(RECEIPT))) as file:
+            receipt = receipt_of(file.read(), load_id)
     except ObjectNotFound:
-        raise ObjectNotFound("the load has no receipt: it is not converted, or was refused") from None
-    return Response(json.dumps(document), media_type="application/json")
+        receipt = None
+    if receipt is None:
+        raise ObjectNotFound("the load has no receipt: it is not converted, or was refused")
+    return Response(json.dumps(json.loads(receipt)), media_type="application/json")
 
 
 @router.post(

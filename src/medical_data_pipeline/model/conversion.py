@@ -129,6 +129,14 @@ class WrittenFile:
 
 
 @dataclass(frozen=True)
+class LoadFiles:
+    """The files with rows of one load; `rows` in them counts this load's alone."""
+
+    data_files: tuple[WrittenFile, ...] = ()
+    quarantine_files: tuple[WrittenFile, ...] = ()
+
+
+@dataclass(frozen=True)
 class WriteReport:
     """What was written. `nulls` counts null cells a column, `rejected` the rows set aside by reason."""
 
@@ -138,3 +146,7 @@ class WriteReport:
     rows_filled: int
     rejected: Mapping[str, int]
     nulls: Mapping[str, int]
+
+    @property
+    def files(self) -> tuple[WrittenFile, ...]:
+        return (*self.data_files, *self.quarantine_files)

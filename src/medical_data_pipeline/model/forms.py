@@ -193,17 +193,22 @@ def _moment(shape: str) -> Form | None:
 
 
 _NUMBER_STARTS = tuple("0123456789.,")
+_AS_SHAPE = str.maketrans("012345678", "999999999")
 
 
 def shape_of(text: str) -> str:
     """The shape of one cell; the engine does the same for a whole column at once."""
+    shape = text.translate(_AS_SHAPE)
+    if text[:1] in ("-", "0"):
+        shape = _with_marks_at_start(text, shape)
+    return shape[:-1] + "0" if text.endswith("0") else shape
+
+
+def _with_marks_at_start(text: str, shape: str) -> str:
     digits = text.lstrip("-")
-    shape = "".join("9" if "0" <= char <= "9" else char for char in text)
     sign = len(text) - len(digits)
     if sign == 1 and digits.startswith(_NUMBER_STARTS) and not any(char in "123456789" for char in digits):
         shape = "~" + shape[1:]
     if sign <= 1 and digits[:1] == "0" and "0" <= digits[1:2] <= "9":
         shape = shape[:sign] + "0" + shape[sign + 1 :]
-    if text.endswith("0"):
-        shape = shape[:-1] + "0"
     return shape

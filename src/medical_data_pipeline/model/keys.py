@@ -1,5 +1,8 @@
 """Where things lie in the bucket: raw files, converted files, and which table a raw file is for."""
 
+from collections.abc import Iterable
+from hashlib import sha256
+
 from medical_data_pipeline.errors import InvalidObjectRef
 
 RAW_PREFIX = "input/"
@@ -11,6 +14,25 @@ RECEIPT = "receipt.json"
 def load_prefix(table: str, load_id: str) -> str:
     """The prefix of everything a load's conversion makes; never under `RAW_PREFIX`, so nothing loops."""
     return f"{CURATED_PREFIX}{table}/{load_id}/"
+
+
+def place_of(key: str) -> str:
+    """The prefix of the place that a converted file lies in."""
+    return "/".join(key.split("/")[:3]) + "/"
+
+
+def together_prefixes(table: str) -> str:
+    """What all prefixes of loads converted together begin with."""
+    return f"{CURATED_PREFIX}{table}/together-"
+
+
+def together_prefix(table: str, attempts: Iterable[str]) -> str:
+    """The prefix of what the conversion of several loads makes, named after the attempts to convert them.
+
+    No load has such an id, so a file below it tells by its rows alone whose they are.
+    """
+    name = sha256("\n".join(sorted(attempts)).encode()).hexdigest()[:32]
+    return f"{together_prefixes(table)}{name}/"
 
 
 def manifest_key(table: str, load_id: str) -> str:

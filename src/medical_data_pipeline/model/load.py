@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from medical_data_pipeline.model.dataset import LoadMode
+from medical_data_pipeline.model.keys import load_prefix
 from medical_data_pipeline.model.objects import ObjectRef
 from medical_data_pipeline.model.row_layout import PartitionValue, RowLayout
 from medical_data_pipeline.model.table import Column
@@ -40,7 +41,10 @@ class RowCounts:
 
 @dataclass(frozen=True)
 class Load:
-    """A load as the ledger knows it. Times are aware UTC; `reason` is a stable code, `detail` one line."""
+    """A load as the ledger knows it. Times are aware UTC; `reason` is a stable code, `detail` one line.
+
+    `prefix` is where its conversion put what it made, or "" for a place of its own.
+    """
 
     load_id: str
     table: str
@@ -55,11 +59,19 @@ class Load:
     reason: str = ""
     detail: str = ""
     attempts: int = 0
+    prefix: str = ""
+
+    def key_of(self, name: str) -> str:
+        """The key of `keys.MANIFEST` or `keys.RECEIPT` with what is said of this load."""
+        return (self.prefix or load_prefix(self.table, self.load_id)) + name
 
 
 @dataclass(frozen=True)
 class DataFile:
-    """One Parquet file of a load. `partition` are its values, one for each partition field of the load."""
+    """One Parquet file with rows of a load. `partition` are its values, one for each partition field.
+
+    Loads that were converted together may share it: `rows` counts those with this load's `_load_id`.
+    """
 
     key: str
     size_bytes: int

@@ -1,7 +1,7 @@
-"""A manifest as JSON: the form in which conversion hands a load to the catalog."""
+"""Manifests as JSON, one a line: the form in which conversion hands loads to the catalog."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -36,6 +36,15 @@ def manifest_to_json(manifest: Manifest) -> bytes:
         "sort_by": list(manifest.layout.sort_by),
     }
     return json.dumps(document, separators=(",", ":")).encode("ascii")
+
+
+def manifests_to_json(manifests: Sequence[Manifest]) -> bytes:
+    return b"\n".join(manifest_to_json(manifest) for manifest in manifests)
+
+
+def parse_manifests(content: bytes) -> tuple[Manifest, ...]:
+    """Raises: InvalidRequest, if `content` are not manifests this version can read."""
+    return tuple(parse_manifest(line) for line in content.splitlines())
 
 
 def parse_manifest(content: bytes) -> Manifest:

@@ -1,7 +1,7 @@
-"""A receipt as JSON: what the uploader reads, beside the data and over HTTP."""
+"""Receipts as JSON, one a line: what the uploader reads, beside the data and over HTTP."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -22,6 +22,18 @@ def receipt_document(receipt: Receipt) -> dict[str, Any]:
 
 def receipt_to_json(receipt: Receipt) -> bytes:
     return json.dumps(receipt_document(receipt), separators=(",", ":")).encode("ascii")
+
+
+def receipts_to_json(receipts: Sequence[Receipt]) -> bytes:
+    return b"\n".join(receipt_to_json(receipt) for receipt in receipts)
+
+
+def receipt_of(content: bytes, load_id: str) -> bytes | None:
+    """The receipt of one load among those in `content`; None when it is not there."""
+    if b"\n" not in content:
+        return content
+    named = (line for line in content.splitlines() if load_id.encode() in line)
+    return next((line for line in named if json.loads(line)["load_id"] == load_id), None)
 
 
 def parse_receipt(content: bytes) -> Receipt:

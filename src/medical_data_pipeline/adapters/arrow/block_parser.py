@@ -9,6 +9,7 @@ import pyarrow.csv as pa_csv
 
 from medical_data_pipeline.adapters.arrow.blocks import Block
 from medical_data_pipeline.adapters.arrow.empty_cells import empties_as_nulls
+from medical_data_pipeline.adapters.arrow.few_rows import read_few_rows
 from medical_data_pipeline.adapters.arrow.literal_marks import kept_literal
 from medical_data_pipeline.adapters.arrow.record_cutter import record_ends
 from medical_data_pipeline.model.conversion import ReadPlan
@@ -57,6 +58,9 @@ class _OddRows:
 def parse_block(block: Block, plan: ReadPlan, wanted: Sequence[str]) -> ParsedBlock:
     """The columns `wanted` from the block, as text: null where the cell is empty and not quoted."""
     data = without_header(block, plan)
+    few = read_few_rows(data, plan, wanted)
+    if few is not None:
+        return ParsedBlock(few, few.num_rows)
     odd = _OddRows()
     table = _read(kept_literal(block, data, plan.dialect), plan, wanted, odd)
     if not odd.rows:

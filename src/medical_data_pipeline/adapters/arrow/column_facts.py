@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from medical_data_pipeline.adapters.arrow.coded_forms import BLANKS, CodedForms, form_of, forms_of_shapes
+from medical_data_pipeline.adapters.arrow.few_cells import FEW_CELLS, few_cells_facts
 from medical_data_pipeline.adapters.arrow.moments import parse_iso, parse_moments
 from medical_data_pipeline.adapters.arrow.plain_numbers import plain_numbers
 from medical_data_pipeline.adapters.arrow.shapes import shapes_of
@@ -35,6 +36,12 @@ class _Cells:
 
 def column_facts(column: pa.StringArray, rows: npt.NDArray[np.int64]) -> ColumnFacts:
     """The facts of a column of text; `rows` are its row numbers."""
+    found = few_cells_facts(column, rows) if len(column) <= FEW_CELLS else None
+    return found or _facts_of_all(column, rows)
+
+
+def _facts_of_all(column: pa.StringArray, rows: npt.NDArray[np.int64]) -> ColumnFacts:
+    """The facts as they are found in columns of many cells."""
     nulls = column.null_count
     cells = _Cells(column, rows)
     if not nulls and pc.min(pc.binary_length(column)).as_py():

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 from threading import Event
 from typing import BinaryIO
 
@@ -29,10 +30,11 @@ from medical_data_pipeline.adapters.arrow.blocks import (
 from medical_data_pipeline.adapters.arrow.byte_source import ByteSource
 from medical_data_pipeline.adapters.arrow.file_pass import Place, Places, run_pass
 from medical_data_pipeline.adapters.arrow.rejected_rows import line_count
+from medical_data_pipeline.adapters.arrow.shared_files import ArrowSharedFiles
 from medical_data_pipeline.adapters.arrow.table_writer import TableWriter
 from medical_data_pipeline.errors import BackendUnavailable
 from medical_data_pipeline.model.conversion import Profile, ReadPlan, Sample, WritePlan, WriteReport
-from medical_data_pipeline.ports import ConversionEngine, ConversionSession, Guess
+from medical_data_pipeline.ports import ConversionEngine, ConversionSession, Guess, SharedFiles
 
 SAMPLE_BYTES = 1 << 20
 _HEAD_BYTES = 1 << 20
@@ -42,22 +44,28 @@ class ArrowConversionEngine(ConversionEngine):
     """Parses with pyarrow.csv, writes with its Parquet writer; holds a few blocks of the file at a time."""
 
     @contextmanager
-    def open(self, content: BinaryIO) -> Iterator[ConversionSession]:
-        session = ArrowConversionSession(ByteSource(content))
+    def open(self, content: BinaryIO, shared: SharedFiles | None = None) -> Iterator[ConversionSession]:
+        ours = shared if isinstance(shared, ArrowSharedFiles) else None
+        session = ArrowConversionSession(ByteSource(content), ours)
         try:
             yield session
         finally:
             session.close()
 
+    def share(self, directory: Path, attempt: str) -> SharedFiles:
+        return ArrowSharedFiles(directory, attempt)
+
 
 class ArrowConversionSession(ConversionSession):
     """One file. Keeps the files written by guess until `write` asks for just these, or for others."""
 
-    def __init__(self, source: ByteSource) -> None:
+    def __init__(self, source: ByteSource, shared: ArrowSharedFiles | None = None) -> None:
         self._source = source
+        self._shared = shared
         self._guessed: TableWriter | None = None
         self._habits = Habits()
         self._sizes = BlockSizes()
+        self._only: _FirstBlock | None = None
 
     def sample(self) -> Sample:
         content = bytearray()
@@ -78,6 +86,13 @@ class ArrowConversionSession(ConversionSession):
         parsed = parse_block(first_block, plan, plan.columns)
         self._habits = habits_of(parsed, plan.columns)
         first = _FirstBlock(first_block, parsed, _profile_first(parsed, plan))
+        if self._shared is not None:
+            second_block = next(found, None)
+            if second_block is None:
+                # Its facts are those of the whole file: nothing has to be guessed, and nothing read again.
+                self._only = first
+                return combined([first.profile], plan)
+            found = chain([second_block], found)
         self._guessed = TableWriter(plan, guess(combined([first.profile], plan)), self._habits)
         try:
             return self._profile_all(first, found, plan)
@@ -86,13 +101,11 @@ class ArrowConversionSession(ConversionSession):
             raise
 
     def write(self, read: ReadPlan, plan: WritePlan) -> WriteReport:
-        guessed, self._guessed = self._guessed, None
-        if guessed is not None and guessed.plan == plan:
-            writer = guessed
-        else:
-            if guessed is not None:
-                guessed.abandon()
-            writer = self._written(read, plan, None)
+        only, self._only = self._only, None
+        report = self._put(only, plan) if only is not None else None
+        if report is not None:
+            return report
+        writer = self._writer(only, read, plan)
         try:
             repeated = writer.repeated_rows()
         except BaseException:
@@ -101,7 +114,31 @@ class ArrowConversionSession(ConversionSession):
         if len(repeated):
             writer.abandon()
             writer = self._written(read, plan, repeated)
-        return writer.publish()
+        report = writer.put_into(self._shared) if self._shared is not None else None
+        return report or writer.publish()
+
+    def _put(self, only: "_FirstBlock", plan: WritePlan) -> WriteReport | None:
+        """The report of a file of one block whose rows went to the shared files just as they are."""
+        try:
+            return self._shared.put(only.parsed, plan) if self._shared is not None else None
+        except pa.ArrowInvalid:
+            # Its message holds a cell; what is wrong is found when the file is written by itself.
+            return None
+
+    def _writer(self, only: "_FirstBlock | None", read: ReadPlan, plan: WritePlan) -> TableWriter:
+        """What has all rows, written by the guess, from the only block, or in another pass."""
+        guessed, self._guessed = self._guessed, None
+        if only is not None and not plan.key:
+            guessed = TableWriter(read, plan, self._habits)
+            passing = _Pass(read, read.columns, (), guessed)
+            passing.write_first(only)
+            if passing.is_writing:
+                return guessed
+        if guessed is not None and guessed.plan == plan and only is None:
+            return guessed
+        if guessed is not None:
+            guessed.abandon()
+        return self._written(read, plan, None)
 
     def _written(
         self, read: ReadPlan, plan: WritePlan, repeated_rows: npt.NDArray[np.int64] | None
@@ -120,6 +157,7 @@ class ArrowConversionSession(ConversionSession):
 
     def close(self) -> None:
         """Leave no file that nobody asked for."""
+        self._only = None
         if self._guessed is not None:
             self._guessed.abandon()
             self._guessed = None

@@ -71,6 +71,10 @@ class PartWriter:
         if self._pending_rows >= ROWS_A_GROUP or self._pending_bytes >= _BYTES_A_GROUP:
             self._flush()
 
+    def held(self) -> Sequence[pa.Table] | None:
+        """The rows while they are in memory only; None when a file has some."""
+        return None if self._writer is not None or self._finished else tuple(self._pending)
+
     def finish(self, keep_empty: bool) -> list[WrittenFile]:
         """Make every file durable under its hidden name; `publish` gives them their real ones."""
         self._flush()

@@ -15,6 +15,7 @@ from medical_data_pipeline.adapters.arrow.record_cutter import line_ends, record
 from medical_data_pipeline.model.conversion import Lineage, ReadPlan
 from medical_data_pipeline.model.quarantine import QUARANTINE_COLUMNS, RejectedRow, RejectReason
 
+QUARANTINE_FOLDER = "_quarantine"
 QUARANTINE_SCHEMA = pa.schema([(column.name, arrow_type(column.type)) for column in QUARANTINE_COLUMNS])
 
 

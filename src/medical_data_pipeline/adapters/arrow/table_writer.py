@@ -4,7 +4,6 @@ import shutil
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -16,8 +15,14 @@ import pyarrow as pa
 from medical_data_pipeline.adapters.arrow.block_parser import ParsedBlock
 from medical_data_pipeline.adapters.arrow.block_profile import Habits
 from medical_data_pipeline.adapters.arrow.blocks import Block
-from medical_data_pipeline.adapters.arrow.cells import arrow_type, typed_cells
+from medical_data_pipeline.adapters.arrow.cells import typed_cells
 from medical_data_pipeline.adapters.arrow.file_pass import SERIES, Place
+from medical_data_pipeline.adapters.arrow.lineage import (
+    CONSTANT_TEXTS,
+    LoadRows,
+    lineage_columns,
+    table_schema,
+)
 from medical_data_pipeline.adapters.arrow.parquet_parts import (
     Encodings,
     PartWriter,
@@ -25,14 +30,16 @@ from medical_data_pipeline.adapters.arrow.parquet_parts import (
     storage_errors,
 )
 from medical_data_pipeline.adapters.arrow.rejected_rows import (
+    QUARANTINE_FOLDER,
     QUARANTINE_SCHEMA,
     Fault,
     TypedBlock,
     quarantine_rows,
     rejected_rows,
 )
+from medical_data_pipeline.adapters.arrow.shared_files import ArrowSharedFiles, HeldTables
 from medical_data_pipeline.errors import FileRefused
-from medical_data_pipeline.model.conversion import Lineage, ReadPlan, WritePlan, WriteReport, WrittenFile
+from medical_data_pipeline.model.conversion import ReadPlan, WritePlan, WriteReport, WrittenFile
 from medical_data_pipeline.model.quarantine import RejectedRow, RejectReason
 from medical_data_pipeline.model.row_layout import PartitionValue
 from medical_data_pipeline.model.table import LINEAGE, Kind
@@ -40,10 +47,7 @@ from medical_data_pipeline.model.table import LINEAGE, Kind
 if TYPE_CHECKING:
     from medical_data_pipeline.adapters.arrow.repeated_keys import RepeatedKeys
 
-QUARANTINE_FOLDER = "_quarantine"
 SCRATCH_FOLDER = ".scratch"
-_DICTIONARY = pa.dictionary(pa.int32(), pa.string())
-_CONSTANT_TEXTS = ("_source_file", "_load_id")
 _GROWING = (Kind.BIGINT, Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMP_TZ)
 
 
@@ -64,7 +68,7 @@ class TableWriter:
         self._repeated_rows = repeated_rows
         # Rows to be arranged always carry their lineage: it makes their order the same each time.
         self._has_lineage = plan.has_lineage_columns or bool(plan.layout)
-        self._schema = _schema(plan, self._has_lineage)
+        self._schema = table_schema(plan, self._has_lineage)
         self._prefix = f"part-{plan.attempt}-" if plan.attempt else "part-"
         self._scratch = plan.directory / SCRATCH_FOLDER
         plan.directory.mkdir(parents=True, exist_ok=True)
@@ -97,7 +101,7 @@ class TableWriter:
                 faults.append(fault)
         rows = TypedBlock(block, parsed, place).rows + place.row + 1
         if self._has_lineage:
-            columns += _lineage_columns(self.plan.lineage, rows)
+            columns += lineage_columns([LoadRows(self.plan.lineage, rows)])
         table = pa.table(columns, schema=self._schema)
         faults += self._key_faults(table, rows)
         self._write_table(table, TypedBlock(block, parsed, place, faults))
@@ -141,6 +145,25 @@ class TableWriter:
         """The rows written although a later one has their key: then the file has to be written anew."""
         return np.array([], np.int64) if self._keys is None else self._keys.rows()
 
+    def put_into(self, shared: ArrowSharedFiles) -> WriteReport | None:
+        """The report of rows that are in `shared` from now on; None when they need files of their own.
+
+        Raises:
+            FileRefused: TOO_MANY_BAD_ROWS; nothing is left.
+        """
+        rows = [part.held() for part in self._parts]
+        rejected = self._quarantine.held()
+        if self.plan.layout or self._keys is not None or not self._has_lineage or None in (*rows, rejected):
+            return None
+        try:
+            self._require_within_limit()
+        except FileRefused:
+            self.abandon()
+            raise
+        tables = [table for part in rows for table in part or ()]
+        held = HeldTables(self.plan.lineage.load_id, tables, rejected or ())
+        return self._report([], []) if shared.takes(held) else None
+
     def publish(self) -> WriteReport:
         """Make the files durable and visible, unless too many rows were set aside.
 
@@ -181,7 +204,7 @@ class TableWriter:
         # Loading SQL takes longer than a small file, and few tables have a layout.
         from medical_data_pipeline.adapters.arrow.arranged_rows import arranged_rows  # noqa: PLC0415
 
-        schema = _schema(self.plan, self.plan.has_lineage_columns, is_plain=True)
+        schema = table_schema(self.plan, self.plan.has_lineage_columns, is_plain=True)
         finished: list[WrittenFile] = []
         partition: tuple[PartitionValue, ...] | None = None
         rows = arranged_rows(paths, schema, self.plan.layout, self._scratch) if paths else iter(())
@@ -220,7 +243,7 @@ class TableWriter:
             if column.type.kind is not Kind.TEXT or column.source in habits.ordered or column.name in ordered
         ]
         if "_source_row" in schema.names:
-            dictionaries += [*_CONSTANT_TEXTS, "_loaded_at"]
+            dictionaries += [*CONSTANT_TEXTS, "_loaded_at"]
             growing.append("_source_row")
             bounded += [column.name for column in LINEAGE]
         return PartWriter(directory, prefix, schema, Encodings(dictionaries, growing, bounded))
@@ -260,27 +283,3 @@ def _repeated_keys(scratch: Path, plan: WritePlan) -> "RepeatedKeys | None":
     from medical_data_pipeline.adapters.arrow.repeated_keys import RepeatedKeys  # noqa: PLC0415 - as above
 
     return RepeatedKeys(scratch, plan.key, SERIES)
-
-
-def _schema(plan: WritePlan, has_lineage: bool, is_plain: bool = False) -> pa.Schema:
-    fields = [pa.field(column.name, arrow_type(column.type)) for column in plan.columns]
-    if has_lineage:
-        dictionaries = () if is_plain else _CONSTANT_TEXTS
-        fields += [
-            pa.field(c.name, _DICTIONARY if c.name in dictionaries else arrow_type(c.type)) for c in LINEAGE
-        ]
-    return pa.schema(fields)
-
-
-def _lineage_columns(lineage: Lineage, rows: npt.NDArray[np.int64]) -> list[pa.Array]:
-    zeros = pa.array(np.zeros(len(rows), np.int32))
-    return [
-        pa.DictionaryArray.from_arrays(zeros, pa.array([lineage.source_file])),
-        pa.array(rows, pa.int64()),
-        pa.DictionaryArray.from_arrays(zeros, pa.array([lineage.load_id])),
-        pa.array(np.full(len(rows), _micros(lineage.loaded_at)), pa.int64()).view(pa.timestamp("us", "UTC")),
-    ]
-
-
-def _micros(moment: datetime) -> int:
-    return int(pa.scalar(moment, pa.timestamp("us", "UTC")).value)

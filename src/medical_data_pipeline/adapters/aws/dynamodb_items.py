@@ -55,6 +55,7 @@ def load_item(load: Load, arrival: str) -> dict[str, Any]:
         "reason": text(load.reason),
         "detail": text(load.detail),
         "attempts": number(load.attempts),
+        "made_under": text(load.prefix),
     }
 
 
@@ -79,4 +80,5 @@ def load_of(item: Item) -> Load:
         reason=words("reason"),
         detail=words("detail"),
         attempts=count("attempts"),
+        prefix=words("made_under") if "made_under" in item else "",
     )

@@ -68,8 +68,9 @@ class DynamoDbLedger(Ledger):
         detail: str = "",
         now: datetime,
         sequencer: str = "",
+        prefix: str = "",
     ) -> bool:
-        step = Step(load_id, to, now, rows, reason, detail, sequencer)
+        step = Step(load_id, to, now, rows, reason, detail, sequencer, prefix)
         # An answer can get lost after the change: the mark tells our own change from another's.
         mark = uuid.uuid4().hex
         with translated():
@@ -218,7 +219,7 @@ def _writes_of_arrival(view: _View, load: Load, arrival: str) -> list[dict[str, 
 
 
 def _recorded(view: _View, load: Load, state: LoadState, arrival: str) -> dict[str, Any]:
-    fresh = replace(load, state=state, rows=RowCounts(), reason="", detail="", attempts=0)
+    fresh = replace(load, state=state, rows=RowCounts(), reason="", detail="", attempts=0, prefix="")
     condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
     if view.known:
         condition = _as_it_was(view.known, {})
@@ -299,6 +300,9 @@ def _advance(step: Step, mark: str) -> dict[str, Any]:
     if step.to is LoadState.RECEIVED:
         changes += ", attempts = attempts + :one"
         values[":one"] = number(1)
+    if step.prefix:
+        changes += ", made_under = :prefix"
+        values[":prefix"] = text(step.prefix)
     if step.sequencer:
         condition += " AND sequencer = :sequencer"
         values[":sequencer"] = text(step.sequencer)

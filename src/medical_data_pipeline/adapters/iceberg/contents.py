@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from medical_data_pipeline.adapters.iceberg.warehouse_files import WarehouseFiles
 from medical_data_pipeline.errors import ObjectNotFound
 
-LOAD_FOLDER = re.compile(r"/record_folders/[^/]+/(?P<load>[0-9a-f]{32})/")
+_LOAD_FOLDER = re.compile(r"/record_folders/[^/]+/(?P<load>[0-9a-f]{32})/")
 LIST_SUFFIX = ".loads.json"
 _LOAD_COLUMN = "_load_id"
 _MAX_KNOWN = 100_000
@@ -45,20 +45,26 @@ class LoadLists:
         return known
 
     def write(self, location: str, loads: Mapping[str, str]) -> None:
-        """Say beside a merged file which loads it holds; durable before the file is part of a table."""
+        """Say beside a file of several loads which it holds; durable before the file is part of a table."""
         content = json.dumps(dict(loads)).encode("ascii")
         self._files.write(location + LIST_SUFFIX, content)
 
     def _found(self, location: str) -> FileContents:
-        match = LOAD_FOLDER.search(location)
-        if match:
-            return FileContents({match["load"]: ""})
+        load = load_alone(location)
+        if load is not None:
+            return FileContents({load: ""})
         try:
             with self._files.open(location + LIST_SUFFIX) as listed:
                 return FileContents(json.loads(listed.read()))
         except ObjectNotFound:
             # Another program made it, as Athena's OPTIMIZE does: its rows say where they came from.
             return FileContents(dict.fromkeys(_loads_in(self._files, location), ""))
+
+
+def load_alone(location: str) -> str | None:
+    """The load that has this file to itself, as its path says; None when it does not say so."""
+    match = _LOAD_FOLDER.search(location)
+    return match["load"] if match else None
 
 
 def _loads_in(files: WarehouseFiles, location: str) -> list[str]:

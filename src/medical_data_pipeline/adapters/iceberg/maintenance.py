@@ -8,7 +8,7 @@ from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table as IcebergTable
 from pyiceberg.typedef import Record
 
-from medical_data_pipeline.adapters.iceberg.contents import LIST_SUFFIX, LOAD_FOLDER
+from medical_data_pipeline.adapters.iceberg.contents import LIST_SUFFIX
 from medical_data_pipeline.adapters.iceberg.data_files import NewFile, data_file_entries
 from medical_data_pipeline.adapters.iceberg.file_rewriter import Rewritten, Target
 from medical_data_pipeline.adapters.iceberg.layout import layout_of
@@ -19,7 +19,7 @@ from medical_data_pipeline.adapters.iceberg.table_commits import (
     has_row_deletes,
 )
 from medical_data_pipeline.adapters.iceberg.warehouse_files import StoredFile
-from medical_data_pipeline.model.keys import CURATED_PREFIX
+from medical_data_pipeline.model.keys import CURATED_PREFIX, place_of
 
 # Time travel reaches back this far, and no query that runs now can need a file that was let go before.
 SNAPSHOT_AGE = timedelta(days=5)
@@ -89,8 +89,8 @@ class IcebergMaintenance:
     ) -> int:
         """Remove files no retained snapshot knows; returns how many.
 
-        Files younger than `grace` may belong to a write under way and stay, as do those of the loads
-        `waiting` for their commit, however long they wait.
+        Files younger than `grace` may belong to a write under way and stay, as do those under the prefixes
+        of loads that are `waiting` for their commit, however long they wait.
         """
         known = {
             path for table in self._catalog.list() for path in self._reachable(self._catalog.load(table))
@@ -152,8 +152,8 @@ class IcebergMaintenance:
         """Files of tables, and Parquet files of loads: receipts and manifests are the history and stay."""
         yield from self._files.list(TABLES_PREFIX)
         for file in self._files.list(CURATED_PREFIX):
-            match = LOAD_FOLDER.search(file.location)
-            if match and match["load"] not in waiting and file.location.endswith(".parquet"):
+            is_data = file.location.removesuffix(LIST_SUFFIX).endswith(".parquet")
+            if is_data and place_of(self._files.key(file.location)) not in waiting:
                 yield file
 
 

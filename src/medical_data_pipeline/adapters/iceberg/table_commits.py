@@ -21,7 +21,6 @@ from pyiceberg.exceptions import (
 from pyiceberg.manifest import DataFile, ManifestContent
 from pyiceberg.table import Table as IcebergTable
 from pyiceberg.table import Transaction
-from pyiceberg.typedef import Record
 
 from medical_data_pipeline.adapters.iceberg.contents import FileContents, LoadLists
 from medical_data_pipeline.adapters.iceberg.data_files import (
@@ -31,22 +30,21 @@ from medical_data_pipeline.adapters.iceberg.data_files import (
 )
 from medical_data_pipeline.adapters.iceberg.file_rewriter import FileRewriter, Rewritten, Taken, Target
 from medical_data_pipeline.adapters.iceberg.layout import layout_of, partition_spec, sort_order
+from medical_data_pipeline.adapters.iceberg.load_manifests import LoadManifests
+from medical_data_pipeline.adapters.iceberg.new_files import NewFiles
 from medical_data_pipeline.adapters.iceberg.schema import columns_of, iceberg_schema, iceberg_type
 from medical_data_pipeline.adapters.iceberg.warehouse_files import WarehouseFiles
 from medical_data_pipeline.errors import (
     BackendError,
-    BackendUnavailable,
     CommitConflict,
-    ObjectNotFound,
     SchemaConflict,
     TableNotFound,
 )
 from medical_data_pipeline.model.column_comment import column_comment
 from medical_data_pipeline.model.commit_plan import CommitPlan, PresentLoads, plan_commit
 from medical_data_pipeline.model.dataset import LoadMode
-from medical_data_pipeline.model.keys import manifest_key
+from medical_data_pipeline.model.keys import CURATED_PREFIX
 from medical_data_pipeline.model.load import Manifest
-from medical_data_pipeline.model.manifest_json import parse_manifest
 from medical_data_pipeline.model.row_layout import RowLayout
 from medical_data_pipeline.model.schema_change import SchemaChange, plan_schema_change
 from medical_data_pipeline.model.table import Column, Snapshot, Table
@@ -90,6 +88,8 @@ class IcebergTables(TableCatalog):
         self.warehouse = files
         self.lists = LoadLists(files)
         self.rewriter = FileRewriter(files, self.lists)
+        self._new_files = NewFiles(files, self.lists, self.rewriter)
+        self._manifests = LoadManifests(files)
         self._guard = RLock()
         self._locks: dict[str, RLock] = {}
         self._tables: dict[str, Table] = {}
@@ -199,17 +199,12 @@ class IcebergTables(TableCatalog):
 
     def sequencer(self, table: str, load_id: str) -> str:
         """Raises: BackendUnavailable: the load's manifest is gone."""
-        key = manifest_key(table.removesuffix("__quarantine"), load_id)
-        try:
-            with self.warehouse.open(self.warehouse.location(key)) as file:
-                return parse_manifest(file.read()).sequencer
-        except ObjectNotFound:
-            raise BackendUnavailable("the manifest of a load in the table is gone") from None
+        return self._manifests.sequencer(table, load_id)
 
     def _require_files(self, manifests: Sequence[Manifest]) -> None:
-        for manifest in manifests:
-            for file in manifest.data_files:
-                require_as_promised(self.warehouse, self.warehouse.location(file.key), file.size_bytes)
+        sizes = {file.key: file.size_bytes for manifest in manifests for file in manifest.data_files}
+        for key, size_bytes in sizes.items():
+            require_as_promised(self.warehouse, self.warehouse.location(key), size_bytes)
 
     def _commit(self, table: str, manifests: Sequence[Manifest]) -> CommitOutcome:
         loaded = self._loaded_or_created(table, manifests)
@@ -251,28 +246,30 @@ class IcebergTables(TableCatalog):
         files: dict[str, frozenset[str]] = {}
         for location, content in contents.items():
             listed |= content.loads
+            key = self.warehouse.key(location)
+            own = {key} if key.startswith(CURATED_PREFIX) else set[str]()
             for load in content.loads:
-                own = {self.warehouse.key(location)} if len(content.loads) == 1 else set()
                 files[load] = files.get(load, frozenset[str]()) | own
         return PresentLoads(files, lambda load_id: listed[load_id] or self.sequencer(table, load_id))
 
     def _apply(self, loaded: IcebergTable, change: "_Change") -> dict[str, DataFile]:
-        new = [
-            NewFile(self.warehouse.location(file.key), Record(*file.partition))
-            for manifest in change.plan.added
-            for file in manifest.data_files
-        ]
         with loaded.transaction() as transaction:
             _evolve(transaction, loaded, change.plan.added)
             target = Target(transaction.table_metadata.schema(), data_folder(loaded))
+            new = self._new_files.of(change.plan.added, target)
             gone, rewritten = self._replaced(loaded, change, [file.location for file in new], target)
             added = data_file_entries(
                 transaction.table_metadata,
                 [*new, *(NewFile(each.location, each.partition) for each in rewritten)],
                 self.warehouse,
             )
+            # A name says what is in a file: what would leave and come again stays.
+            stays = {file.file_path for file in gone} & {file.file_path for file in added}
+            gone = [file for file in gone if file.file_path not in stays]
+            added = [file for file in added if file.file_path not in stays]
             _swap(transaction, gone, added)
-        kept = {path: file for path, file in change.files.items() if file not in gone}
+        leaving = {file.file_path for file in gone}
+        kept = {path: file for path, file in change.files.items() if path not in leaving}
         return kept | {file.file_path: file for file in added}
 
     def _replaced(
@@ -329,6 +326,8 @@ class _Change:
 
 
 def _swap(transaction: Transaction, gone: Sequence[DataFile], added: Sequence[DataFile]) -> None:
+    if not gone and not added:
+        return
     if not gone:
         with transaction.update_snapshot().merge_append() as append:
             for file in added:

@@ -26,18 +26,19 @@ Found = TypeVar("Found")
 
 COLUMNS = (
     "load_id, table_name, bucket, key, version, sequencer, size_bytes, state, received_at, updated_at, "
-    "rows_read, rows_loaded, rows_quarantined, reason, detail, attempts"
+    "rows_read, rows_loaded, rows_quarantined, reason, detail, attempts, prefix"
 )
 # The column names are the constant above; every value is a parameter.
 SELECT = f"SELECT {COLUMNS} FROM loads"  # noqa: S608
-INSERT = f"INSERT INTO loads ({COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"  # noqa: S608
+INSERT = f"INSERT INTO loads ({COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"  # noqa: S608
 FINAL = "('" + "','".join(sorted(state.value for state in FINAL_STATES)) + "')"
 SUPERSEDE = f"UPDATE loads SET state = ?, updated_at = ? WHERE load_id = ? AND state NOT IN {FINAL}"  # noqa: S608
 ADVANCE = (
     "UPDATE loads SET state = :state, updated_at = :now, reason = :reason, detail = :detail, "  # noqa: S608
     "attempts = attempts + (:state = 'received'), rows_read = coalesce(:read, rows_read), "
     "rows_loaded = coalesce(:loaded, rows_loaded), "
-    "rows_quarantined = coalesce(:quarantined, rows_quarantined) "
+    "rows_quarantined = coalesce(:quarantined, rows_quarantined), "
+    "prefix = coalesce(nullif(:prefix, ''), prefix) "
     f"WHERE load_id = :load_id AND state NOT IN {FINAL} AND :sequencer IN ('', sequencer)"
 )
 
@@ -77,8 +78,9 @@ class SqliteLedger(Ledger):
         detail: str = "",
         now: datetime,
         sequencer: str = "",
+        prefix: str = "",
     ) -> bool:
-        step = Step(load_id, to, now, rows, reason, detail, sequencer)
+        step = Step(load_id, to, now, rows, reason, detail, sequencer, prefix)
         return self._commits.run(lambda connection: _advance(connection, step))
 
     def advance_many(self, steps: Sequence[Step]) -> Sequence[bool]:
@@ -156,7 +158,9 @@ def _supersede_older(connection: sqlite3.Connection, of_source: Sequence[Load], 
 
 def _record(connection: sqlite3.Connection, load: Load, state: LoadState) -> Load:
     """Content that comes again is a new arrival: it takes the newest place in every listing."""
-    recorded = dataclasses.replace(load, state=state, rows=RowCounts(), reason="", detail="", attempts=0)
+    recorded = dataclasses.replace(
+        load, state=state, rows=RowCounts(), reason="", detail="", attempts=0, prefix=""
+    )
     connection.execute("DELETE FROM loads WHERE load_id = ?", (load.load_id,))
     connection.execute(INSERT, _row(recorded))
     return recorded
@@ -170,6 +174,7 @@ def _advance(connection: sqlite3.Connection, step: Step) -> bool:
         "reason": step.reason,
         "detail": step.detail,
         "sequencer": step.sequencer,
+        "prefix": step.prefix,
         "read": step.rows.read if step.rows else None,
         "loaded": step.rows.loaded if step.rows else None,
         "quarantined": step.rows.quarantined if step.rows else None,
@@ -221,12 +226,13 @@ def _row(load: Load) -> tuple[object, ...]:
         *(load.load_id, load.table, load.source.bucket, load.source.key, load.version, load.sequencer),
         *(load.size_bytes, load.state.value, _text(load.received_at), _text(load.updated_at)),
         *(load.rows.read, load.rows.loaded, load.rows.quarantined, load.reason, load.detail, load.attempts),
+        load.prefix,
     )
 
 
 def _load(row: tuple[str, ...]) -> Load:
     load_id, table, bucket, key, version, sequencer, size, state, received, updated, *rest = row
-    read, loaded, quarantined, reason, detail, attempts = rest
+    read, loaded, quarantined, reason, detail, attempts, prefix = rest
     return Load(
         load_id=load_id,
         table=table,
@@ -241,6 +247,7 @@ def _load(row: tuple[str, ...]) -> Load:
         reason=reason,
         detail=detail,
         attempts=int(attempts),
+        prefix=prefix,
     )
 
 

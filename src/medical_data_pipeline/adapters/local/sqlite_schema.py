@@ -36,6 +36,9 @@ MIGRATIONS = (
     CREATE TABLE sequence (last_given INTEGER NOT NULL) STRICT;
     INSERT INTO sequence VALUES (0);
     """,
+    """
+    ALTER TABLE loads ADD COLUMN prefix TEXT NOT NULL DEFAULT '';
+    """,
 )
 
 

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -58,7 +59,9 @@ class WarehouseFolder(WarehouseFiles):
         sync_folder(path.parent)
 
     def list(self, prefix: str) -> Iterator[StoredFile]:
-        for path in (self._root / prefix).rglob("*"):
+        folder, _, start = prefix.rpartition("/")
+        tops = (self._root / folder).glob(start + "*")
+        for path in chain.from_iterable((top, *top.rglob("*")) for top in tops):
             with contextlib.suppress(FileNotFoundError):
                 if path.is_file():
                     yield StoredFile(str(path), datetime.fromtimestamp(path.stat().st_mtime, UTC))
