@@ -408,7 +408,7 @@ locals {
       Sid    = "StatementsOfThisProject"
       Effect = "Allow"
       Action = [
-        "athena:StartQueryExecution", "athena:GetQueryExecution", "athena:GetQueryResults", "athena:StopQueryExecution",
+        "athena:StartQueryExecution", "athena:GetQueryExecution", "athena:GetQueryRuntimeStatistics", "athena:GetQueryResults", "athena:StopQueryExecution",
         "athena:GetWorkGroup",
       ]
       Resource = local.named.workgroup
