@@ -45,7 +45,8 @@ resource "aws_glue_job" "large_files" {
   execution_property {
     max_concurrent_runs = 5
   }
-  default_arguments = {
+  # An argument without a value is one that is not given, as with the settings of a function.
+  default_arguments = { for name, value in {
     "--extra-py-files"                   = "s3://${aws_s3_bucket.data.id}/${aws_s3_object.spark_code["wheel"].key}"
     "--additional-python-modules"        = "s3://${aws_s3_bucket.data.id}/${aws_s3_object.spark_code["requirements"].key}"
     "--python-modules-installer-option"  = "-r"
@@ -56,7 +57,8 @@ resource "aws_glue_job" "large_files" {
     "--LEDGER_TABLE"                     = aws_dynamodb_table.ledger.name
     "--GLUE_DATABASE"                    = aws_glue_catalog_database.data.name
     "--DEFAULT_TABLE"                    = var.glue_table_name
-  }
+    "--DATASETS_KEY"                     = local.datasets_key
+  } : name => value if value != null }
 }
 
 resource "aws_glue_security_configuration" "spark" {

@@ -66,6 +66,14 @@ def test_functions_have_the_settings_that_are_documented() -> None:
     assert documented == {stage: names for stage, names in given.items()}
 
 
+def test_the_spark_job_is_given_the_settings_that_the_conversion_has() -> None:
+    given = set(re.findall(r'^    "--([A-Z_]+)" +=', read("spark.tf"), re.MULTILINE))
+    entry_point = read("src/medical_data_pipeline/entrypoints/spark_conversion.py")
+
+    assert "DATASETS_KEY" in given
+    assert [name for name in given if name not in entry_point] == []
+
+
 def test_every_variable_is_documented_with_its_default() -> None:
     variables = re.findall(r'^variable "(\w+)" \{\n(.*?)^\}', read("variables.tf"), re.MULTILINE | re.DOTALL)
     table = block(read("docs/aws.md"), "<!-- variables -->", "<!-- end -->")
