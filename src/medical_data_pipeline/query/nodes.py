@@ -37,11 +37,22 @@ _PARTS: dict[type[exp.Expr], str] = {
     exp.Order: "this expressions",
     exp.Cast: "this to",
     exp.TryCast: "this to safe",
+    # What is not named here would be left out without a word.
+    exp.Is: "this expression negate",
+    exp.Like: "this expression negate",
+    exp.Between: "this low high",
+    exp.In: "this expressions query",
+    exp.Case: "this ifs default",
+    exp.Trim: "this expression position",
+    exp.Substring: "this start length",
+    exp.StrPosition: "this substr",
+    exp.Normalize: "this form",
+    exp.Ordered: "this desc nulls_first",
+    exp.Column: "this table db catalog",
 }
 _PLAIN = (
-    *(exp.From, exp.Where, exp.Having, exp.Ordered, exp.Offset, exp.GroupingSets, exp.Cube, exp.Rollup),
+    *(exp.From, exp.Where, exp.Having, exp.Offset, exp.GroupingSets, exp.Cube, exp.Rollup),
     *(
-        exp.Column,
         exp.Identifier,
         exp.Alias,
         exp.Aliases,
@@ -66,10 +77,10 @@ _PLAIN = (
         exp.NullSafeEQ,
         exp.NullSafeNEQ,
     ),
-    *(exp.Is, exp.In, exp.Between, exp.Like, exp.Escape, exp.Exists, exp.Any, exp.Case, exp.If),
+    *(exp.Escape, exp.Exists, exp.Any, exp.If),
     *(exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Neg, exp.DPipe, exp.AtTimeZone),
     *(exp.Anonymous, exp.Lambda, exp.Filter, exp.WithinGroup, exp.IgnoreNulls, exp.RespectNulls),
-    *(exp.Extract, exp.Trim, exp.Substring, exp.StrPosition, exp.Normalize),
+    *(exp.Extract,),
     *(exp.CurrentDate, exp.CurrentTimestamp, exp.Localtimestamp, exp.Localtime, exp.CurrentTime),
 )
 ALLOWED: dict[type[exp.Expr], frozenset[str] | None] = {
@@ -118,6 +129,16 @@ def _require_node(node: exp.Expr) -> None:
         for name, value in node.args.items():
             if value not in (None, False, []) and name not in parts:
                 raise QueryRejected("SQL_SYNTAX", f"{name} of {kind.__name__} is not of Athena's syntax")
+    _require_form(node)
+
+
+def _require_form(node: exp.Expr) -> None:
+    """What the kinds of a node's arguments alone do not tell."""
+    if isinstance(node, exp.Is) and not isinstance(node.expression, exp.Null):
+        raise QueryRejected("SQL_SYNTAX", "IS stands before NULL or DISTINCT FROM")
+    names = [cte.alias.lower() for cte in node.expressions] if isinstance(node, exp.With) else []
+    if len(set(names)) < len(names):
+        raise QueryRejected("SQL_TYPE", "a WITH names a query twice")
     if isinstance(node, exp.Group) and not node.expressions:
         raise QueryRejected("SQL_SYNTAX", "GROUP BY names what it groups by")
     if isinstance(node, exp.Select | exp.Subquery) and isinstance(node.args.get("limit"), exp.Limit):

@@ -136,7 +136,12 @@ def _not(context: Context, node: exp.Not, scope: Scope) -> Typed:
 def _is(context: Context, node: exp.Is, scope: Scope) -> Typed:
     if not isinstance(node.expression, exp.Null):
         raise unsupported("IS with anything but NULL")
-    return Typed(build.is_null(context.bind(node.this, scope).tree), t.BOOLEAN)
+    return _negated(node, Typed(build.is_null(context.bind(node.this, scope).tree), t.BOOLEAN))
+
+
+def _negated(node: exp.Expr, value: Typed) -> Typed:
+    """sqlglot has NOT LIKE and IS NOT in the node itself."""
+    return Typed(build.negated(value.tree), t.BOOLEAN) if node.args.get("negate") else value
 
 
 def _between(context: Context, node: exp.Between, scope: Scope) -> Typed:
@@ -150,7 +155,8 @@ def _between(context: Context, node: exp.Between, scope: Scope) -> Typed:
 
 
 def _like(context: Context, node: exp.Like, scope: Scope) -> Typed:
-    return conditionals.like(context.bind(node.this, scope), context.bind(node.expression, scope), None)
+    sides = [context.bind(side, scope) for side in (node.this, node.expression)]
+    return _negated(node, conditionals.like(sides[0], sides[1], None))
 
 
 def _escape(context: Context, node: exp.Escape, scope: Scope) -> Typed:
@@ -158,7 +164,8 @@ def _escape(context: Context, node: exp.Escape, scope: Scope) -> Typed:
     if not isinstance(inner, exp.Like):
         raise unsupported("ESCAPE")
     escape = context.bind(node.expression, scope)
-    return conditionals.like(context.bind(inner.this, scope), context.bind(inner.expression, scope), escape)
+    sides = [context.bind(side, scope) for side in (inner.this, inner.expression)]
+    return _negated(inner, conditionals.like(sides[0], sides[1], escape))
 
 
 def _row(context: Context, node: exp.Expr, scope: Scope) -> Typed:
