@@ -8,6 +8,8 @@ import json
 import os
 import signal
 import sys
+import threading
+import traceback
 from typing import Any, NoReturn
 
 import medical_data_pipeline.entrypoints.cli.serve  # noqa: F401 - what takes the time
@@ -28,10 +30,14 @@ def serve(start: dict[str, Any]) -> NoReturn:
         main()
     except SystemExit as ended:
         code = ended.code
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code if isinstance(code, int) else 1)
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    # As the interpreter ends: it waits for every thread that is not a daemon. The rest of an end would wait
+    # for threads of libraries that exist in the parent only.
+    threading._shutdown()
+    sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else 1)
 
 
 def attend() -> None:

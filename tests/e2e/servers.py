@@ -175,6 +175,17 @@ class Server:
         return page
 
 
+def half_an_upload(server: Server, key: str) -> socket.socket:
+    """A sender that has sent half of what it promised, and sends no more."""
+    head = (
+        f"PUT /input/{key} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {server.token}\r\n"
+        "Content-Length: 3000000\r\n\r\n"
+    )
+    sender = socket.create_connection(("127.0.0.1", server.port))
+    sender.sendall(head.encode() + b"code,name,v\n" + b"00000001,Canaryname1,1\n" * 65_000)
+    return sender
+
+
 def wait_for(is_so: Callable[[], bool], timeout_s: float = 60) -> None:
     deadline = time.monotonic() + timeout_s
     while not is_so():

@@ -1,7 +1,6 @@
 """A server killed at any instant and started again finishes every acknowledged upload, each row once."""
 
 import random
-import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +10,7 @@ import pytest
 
 from tests.e2e.faults import FAULTS
 from tests.e2e.oracle import Journal, fingerprint, make_file, require_acknowledged, require_kept
-from tests.e2e.servers import Nursery, Server, wait_for
+from tests.e2e.servers import Nursery, Server, half_an_upload, wait_for
 
 FILES = 40
 MILESTONES = (
@@ -166,14 +165,3 @@ def test_half_an_upload_leaves_no_trace(server: Server) -> None:
     assert [load["key"] for load in server.loads()] == ["input/visits/f1.csv"]
     assert [path.name for path in (server.data / "input").rglob("*.csv")] == ["f1.csv"]
     require_kept(server, files)
-
-
-def half_an_upload(server: Server, key: str) -> socket.socket:
-    """A sender that has sent half of what it promised, and sends no more."""
-    head = (
-        f"PUT /input/{key} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {server.token}\r\n"
-        "Content-Length: 3000000\r\n\r\n"
-    )
-    sender = socket.create_connection(("127.0.0.1", server.port))
-    sender.sendall(head.encode() + b"code,name,v\n" + b"00000001,Canaryname1,1\n" * 65_000)
-    return sender

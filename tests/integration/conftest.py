@@ -19,6 +19,8 @@ from medical_data_pipeline.conversion.service import ConversionService
 from medical_data_pipeline.model.dataset import Dataset
 from tests.conversions import Converter
 from tests.integration.iceberg_bench import Bench, now
+from tests.integration.pipelines import Running, Start
+from tests.volumes import Volume, mounted
 
 
 @pytest.fixture
@@ -54,3 +56,25 @@ def make_bench(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
 @pytest.fixture
 def bench(make_bench: Callable[..., Bench]) -> Bench:
     return make_bench()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts the pipeline over one folder, as often as a test wants; `folder` may be another."""
+    running: list[Running] = []
+
+    def started(
+        reached: Callable[[str], None] = nothing, folder: Path = tmp_path / "data", **datasets: Dataset
+    ) -> Running:
+        running.append(Running(folder, reached, datasets))
+        return running[-1]
+
+    yield started
+    for each in running:
+        each.pipeline.stop(5)
+
+
+@pytest.fixture
+def volume(tmp_path: Path) -> Iterator[Volume]:
+    with mounted(tmp_path / "volume") as volume:
+        yield volume

@@ -321,6 +321,7 @@ def test_a_closed_engine_leaves_no_process_and_no_result_and_takes_no_query(tmp_
     engine.close()
 
     assert time.monotonic() - started < 2
+    engine.close()
     assert not any(map(is_running, pids))
     assert not list((tmp_path / "results").iterdir())
     assert engine.status(running).state is QueryState.FAILED

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from time import monotonic
 
 from medical_data_pipeline.adapters.arrow.conversion_engine import ArrowConversionEngine
 from medical_data_pipeline.adapters.iceberg.maintenance import IcebergMaintenance
@@ -126,15 +127,26 @@ class LocalPipeline:
         self._reconciler.start(self._settings.reconcile_period_s)
         self._upkeep.start(self._settings.upkeep_period_s)
 
-    def stop(self, timeout_s: float) -> None:
-        """Finish what is in hand and stop; everything else is taken up at the next start."""
-        self._reconciler.stop()
-        self._upkeep.stop()
-        self._worker.stop(timeout_s)
+    def drain(self) -> None:
+        """Answer no query any more; who waits for one is told at once."""
         self.engine.close()
-        self.catalog.close()
-        self.ledger.close()
-        self._lock.release()
+
+    def stop(self, timeout_s: float) -> bool:
+        """Finish what is in hand and stop; everything else is taken up at the next start.
+
+        False when something still runs after `timeout_s`: nothing is lost if the process ends all the same.
+        """
+        deadline = monotonic() + timeout_s
+        parts = (self._worker, self._reconciler, self._upkeep)
+        for part in parts:
+            part.stop(0.0)
+        has_ended = all([part.stop(max(0.0, deadline - monotonic())) for part in parts])
+        self.drain()
+        if has_ended:
+            self.catalog.close()
+            self.ledger.close()
+            self._lock.release()
+        return has_ended
 
     def wait_settled(self, timeout_s: float) -> bool:
         """Whether every load that is known has come to an end within `timeout_s`."""

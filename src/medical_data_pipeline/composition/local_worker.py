@@ -11,7 +11,7 @@ from medical_data_pipeline.catalog.load_commit import CommitReport, LoadCommit
 from medical_data_pipeline.composition.conversion_queue import ConversionQueue
 from medical_data_pipeline.composition.happenings import Happening, Report
 from medical_data_pipeline.conversion.load_conversion import Converted, LoadConversion
-from medical_data_pipeline.errors import BackendError, PipelineError, SchemaConflict
+from medical_data_pipeline.errors import BackendError, PipelineError, SchemaConflict, StorageFull
 from medical_data_pipeline.model.load import Load, LoadState, Manifest
 from medical_data_pipeline.ports import Clock, Ledger, Step
 
@@ -68,13 +68,14 @@ class LocalWorker:
         for thread in self._threads:
             thread.start()
 
-    def stop(self, timeout_s: float) -> None:
-        """Finish what is in hand and stop; the rest is in the ledger."""
+    def stop(self, timeout_s: float) -> bool:
+        """Finish what is in hand and stop; the rest is in the ledger. Whether that was done in time."""
         self._stopping.set()
         deadline = monotonic() + timeout_s
         for thread in self._threads:
             if thread.ident is not None:
                 thread.join(max(0.0, deadline - monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
 
     @property
     def is_alive(self) -> bool:
@@ -175,8 +176,12 @@ class LocalWorker:
         return going_on | self._wait_again([load for load in others if load.state is LoadState.RECEIVED])
 
     def _again(self, loads: Sequence[Load], error: BackendError) -> set[str]:
-        """Put loads back whose storage failed; after a few tries an operator has to look."""
-        spent = [load for load in loads if load.attempts + 1 >= MAX_ATTEMPTS]
+        """Put loads back whose storage failed; after a few tries an operator has to look.
+
+        A full disk may last, and whoever makes room should not have to do more than that.
+        """
+        is_full = isinstance(error, StorageFull)
+        spent = [load for load in loads if load.attempts + 1 >= MAX_ATTEMPTS and not is_full]
         again = [load for load in loads if load not in spent]
         for load in spent:
             self._fail(load, str(error))
@@ -184,7 +189,8 @@ class LocalWorker:
         self._ledger.advance_many(
             [Step(load.load_id, LoadState.RECEIVED, now, detail=detail) for load in again]
         )
-        self._stopping.wait(min(5.0, 0.1 * 2 ** max((load.attempts for load in again), default=0)))
+        tries = min(MAX_ATTEMPTS, max((load.attempts for load in again), default=0))
+        self._stopping.wait(0.1 * 2**tries)
         return self._wait_again(again)
 
     def _wait_again(self, loads: Sequence[Load]) -> set[str]:

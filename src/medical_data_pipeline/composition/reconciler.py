@@ -32,10 +32,12 @@ class Reconciler:
         self._thread = Thread(target=self._run, args=(period_s,), name="reconciler", daemon=True)
         self._thread.start()
 
-    def stop(self) -> None:
+    def stop(self, timeout_s: float) -> bool:
+        """Whether it has come to an end in time."""
         self._stopping.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(timeout_s)
+        return self._thread is None or not self._thread.is_alive()
 
     def scan(self) -> int:
         """Announce every raw object that is new or changed since the last scan; returns how many were new."""

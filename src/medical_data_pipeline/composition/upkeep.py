@@ -37,10 +37,12 @@ class Upkeep:
         self._thread = Thread(target=self._run, args=(period_s,), name="upkeep", daemon=True)
         self._thread.start()
 
-    def stop(self) -> None:
+    def stop(self, timeout_s: float) -> bool:
+        """Whether it has come to an end in time."""
         self._stopping.set()
         if self._thread is not None:
-            self._thread.join(5)
+            self._thread.join(timeout_s)
+        return self._thread is None or not self._thread.is_alive()
 
     def once(self) -> None:
         """Merge, expire and sweep what is due now."""

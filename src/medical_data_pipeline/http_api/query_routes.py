@@ -60,7 +60,7 @@ RESULT: dict[int | str, dict[str, Any]] = {
     202: {"model": QueryInfo, "description": "Not ready yet", "headers": _HEADERS},
     303: {"description": "The file is at Location, for some minutes", "headers": _LOCATION},
 }
-SUBMITTED = documented(400, 401, 403, 406, 409, 413, 422, 429, 500, 503, 504)
+SUBMITTED = documented(400, 401, 403, 406, 409, 413, 422, 429, 500, 503, 504, 507)
 _BODY = {
     "requestBody": {
         "required": True,
@@ -114,7 +114,7 @@ async def query_status(asker: AskerHere, query_id: QueryId, wait_s: WaitS = 0.0)
 
 @router.get(
     "/queries/{query_id}/results",
-    responses={**RESULT, **documented(400, 401, 404, 406, 409, 422, 429, 500, 503, 504)},
+    responses={**RESULT, **documented(400, 401, 404, 406, 409, 422, 429, 500, 503, 504, 507)},
     summary="Rows of a query that succeeded",
 )
 async def query_results(

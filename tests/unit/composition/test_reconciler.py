@@ -35,10 +35,14 @@ def reconciler(intake: Announcements, errors: list[str]) -> Reconciler:
     )
 
 
+def stop(scanning: Reconciler) -> None:
+    scanning.stop(0.0)
+
+
 def test_a_stop_ends_a_scan_at_the_next_file() -> None:
     intake = Announcements()
     scanning = reconciler(intake, [])
-    intake.then = lambda head: scanning.stop()
+    intake.then = lambda head: stop(scanning)
 
     scanning.scan()
 

@@ -168,6 +168,8 @@ def test_the_query_of_another_actor_does_not_exist(client: TestClient) -> None:
         ("fail SQL_RUNTIME", 422, "SQL_RUNTIME"),
         ("fail QUERY_RESOURCE_LIMIT", 422, "QUERY_RESOURCE_LIMIT"),
         ("fail QUERY_TIMEOUT", 504, "QUERY_TIMEOUT"),
+        ("fail UNAVAILABLE", 503, "UNAVAILABLE"),
+        ("fail INSUFFICIENT_STORAGE", 507, "INSUFFICIENT_STORAGE"),
         ("fail INTERNAL", 500, "INTERNAL"),
     ],
 )

@@ -3,7 +3,7 @@
 import errno
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,7 +89,9 @@ class PartWriter:
     def abandon(self) -> None:
         """Leave nothing behind."""
         if self._writer is not None:
-            self._writer.close()
+            # It would write its footer, for which there may be no room.
+            with suppress(OSError):
+                self._writer.close()
             self._path.unlink(missing_ok=True)
             self._writer = None
         for path, _ in self._finished:

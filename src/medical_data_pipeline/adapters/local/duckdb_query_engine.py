@@ -164,7 +164,7 @@ class DuckDbQueryEngine(QueryEngine):
         return tuple(pid for pid in pids if pid is not None)
 
     def close(self) -> None:
-        """End every worker and forget every result, within two seconds."""
+        """End every worker and forget every result, within two seconds; again changes nothing."""
         for query in self._queue.close():
             query.fail(UNAVAILABLE, "the query engine is shutting down", self._clock())
         until = time.monotonic() + _CLOSE_TIMEOUT_S

@@ -46,8 +46,11 @@ class DuckDbResultFolder:
         shutil.rmtree(self._results / query_id, ignore_errors=True)
 
     def close(self) -> None:
+        """Remove everything; to close it again changes nothing."""
         shutil.rmtree(self._run, ignore_errors=True)
-        os.close(self._lock)
+        lock, self._lock = self._lock, -1
+        if lock >= 0:
+            os.close(lock)
 
 
 def _remove_leftovers(root: Path) -> None:

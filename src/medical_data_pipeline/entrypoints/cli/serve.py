@@ -1,16 +1,18 @@
 """`mdp serve`: the whole pipeline in one process, on this machine only unless TLS is given."""
 
+import asyncio
 import ipaddress
 import logging
 import os
 import secrets
 import signal
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from socket import socket
 
 import click
 import uvicorn
@@ -27,7 +29,9 @@ from medical_data_pipeline.http_api.app import create_app
 from medical_data_pipeline.http_api.services import Services
 from medical_data_pipeline.ports import LoadFilter
 
-STOP_TIMEOUT_S = 8.0
+# Service managers wait ten seconds: two of them go to queries, two to answers, the rest to loads in hand.
+ANSWER_TIMEOUT_S = 2
+STOP_TIMEOUT_S = 3.0
 _LOG = logging.getLogger("mdp")
 EXAMPLES = """
 \b
@@ -67,8 +71,8 @@ def command(  # noqa: PLR0913 - one parameter an option
     tokens = _tokens(data_dir)
     for lack in pipeline.engine.missing_confinement():
         _log(Happening("confinement-missing", "", "", lack))
-    pipeline.start()
-    try:
+    with _stopped_at_the_end(pipeline):
+        pipeline.start()
         served = uvicorn.Config(
             _app(pipeline, tokens),
             host=host,
@@ -76,17 +80,37 @@ def command(  # noqa: PLR0913 - one parameter an option
             log_level="warning",
             access_log=False,
             log_config=None,
-            timeout_graceful_shutdown=3,
+            timeout_graceful_shutdown=ANSWER_TIMEOUT_S,
             ssl_certfile=tls_cert,
             ssl_keyfile=tls_key,
         )
-        _Server(served).run()
+        _Server(served, pipeline.drain).run()
+
+
+@contextmanager
+def _stopped_at_the_end(pipeline: LocalPipeline) -> Iterator[None]:
+    code = 1
+    try:
+        yield
+        code = 0
     finally:
-        pipeline.stop(STOP_TIMEOUT_S)
+        if not pipeline.stop(STOP_TIMEOUT_S):
+            # What hangs must not keep the process: the ledger knows all that is left to do.
+            _LOG.warning("stopped-with-work-left")
+            os._exit(code)
 
 
 class _Server(uvicorn.Server):
     """Ends in order on SIGTERM and SIGINT; uvicorn's own dies of the signal, before our clean-up."""
+
+    def __init__(self, config: uvicorn.Config, drain: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._drain = drain
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        # First, since it would wait for those who wait for a query.
+        await asyncio.to_thread(self._drain)
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -10,10 +10,13 @@ from medical_data_pipeline.adapters.local.duckdb_worker.messages import Failed
 INTERRUPTED = "INTERRUPTED"
 UNAVAILABLE = "UNAVAILABLE"
 RESOURCE_LIMIT = "QUERY_RESOURCE_LIMIT"
+NO_STORAGE = "INSUFFICIENT_STORAGE"
 
 _NO_FIT = "the types of an expression do not fit together"
 _NO_COLUMN = "a column of the statement is not known"
 _NO_VALUE = "a value could not be converted"
+_TOO_MUCH_DISK = "the query needs more disk than it may use"
+_NO_ROOM = "there is no room for what the query has to write"
 _NOT_BOUND = "the statement and its parameters do not fit together"
 
 _MEMORY = (duckdb.OutOfMemoryException, MemoryError)
@@ -36,9 +39,10 @@ class _Rule(NamedTuple):
 # The first that fits is taken.
 _RULES = (
     _Rule(duckdb.InterruptException, INTERRUPTED, ""),
+    _Rule(_MEMORY, RESOURCE_LIMIT, _TOO_MUCH_DISK, "failed to offload"),
     _Rule(_MEMORY, RESOURCE_LIMIT, "the query needs more memory than it may use"),
-    _Rule(_FILES, RESOURCE_LIMIT, "the query needs more disk than it may use", "file too large"),
-    _Rule(_FILES, RESOURCE_LIMIT, "the query needs more disk than there is", "no space left"),
+    _Rule(_FILES, RESOURCE_LIMIT, _TOO_MUCH_DISK, "file too large"),
+    _Rule(_FILES, NO_STORAGE, _NO_ROOM, "no space left"),
     _Rule(_FILES, UNAVAILABLE, "the files of a table could not be read"),
     _Rule(duckdb.PermissionException, "SQL_FORBIDDEN_OBJECT", "the statement reads what it may not"),
     _Rule(duckdb.ConversionException, "SQL_RUNTIME", _NO_VALUE),
@@ -118,6 +122,13 @@ def failure_of(error: BaseException, told: frozenset[str] = frozenset()) -> Fail
         if issubclass(kind, rule.kinds) and rule.words in said.lower():
             return Failed(rule.reason, rule.detail, is_sound)
     return Failed("SQL_RUNTIME", "the query failed", is_sound)
+
+
+def where_room_is_short(failed: Failed) -> Failed:
+    """The same failure where the volume has less room than the query was allowed to take of it."""
+    if failed.detail != _TOO_MUCH_DISK:
+        return failed
+    return Failed(NO_STORAGE, _NO_ROOM, failed.is_worker_sound)
 
 
 def _named_kind(said: str) -> type[BaseException] | None:

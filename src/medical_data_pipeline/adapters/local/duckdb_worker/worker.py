@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import queue
+import shutil
 import signal
 import threading
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from medical_data_pipeline.adapters.local.duckdb_worker.failures import (
     UNAVAILABLE,
     failure_of,
     own_messages,
+    where_room_is_short,
 )
 from medical_data_pipeline.adapters.local.duckdb_worker.messages import (
     Failed,
@@ -149,7 +151,10 @@ class _Worker:
             return self._run(asked)
         except Exception as error:
             self._result.unlink(missing_ok=True)
-            return failure_of(error, self._own_messages)
+            failed = failure_of(error, self._own_messages)
+            # DuckDB lets nothing be spilled that the volume has no room for, and names its own limit then.
+            free_bytes = shutil.disk_usage(self._result.parent).free
+            return where_room_is_short(failed) if free_bytes < self._limits.spill_bytes else failed
         finally:
             self._running = ""
 
