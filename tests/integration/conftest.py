@@ -33,15 +33,15 @@ def make_bench(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
     opened: list[Bench] = []
     ledgers: list[SqliteLedger] = []
 
-    def make(**datasets: Dataset) -> Bench:
-        store, ledger = FileObjectStore(tmp_path), SqliteLedger(tmp_path / "ledger.sqlite")
-        catalog = IcebergTableCatalog(tmp_path, "medical_data_db")
+    def make(root: Path = tmp_path, **datasets: Dataset) -> Bench:
+        store, ledger = FileObjectStore(root), SqliteLedger(root / "ledger.sqlite")
+        catalog = IcebergTableCatalog(root, "medical_data_db")
         book = DatasetBook("medical_records", datasets)
         intake = IntakeService(store, ledger, book, now, KeyLocks(), "local", lambda load: None, nothing)
         service = ConversionService(ArrowConversionEngine())
-        files = FileConvertedFiles(tmp_path)
+        files = FileConvertedFiles(root)
         conversion = LoadConversion(service, store, files, catalog, ledger, book, now, nothing)
-        bench = Bench(tmp_path, catalog, intake, conversion, IcebergMaintenance(catalog))
+        bench = Bench(root, catalog, intake, conversion, IcebergMaintenance(catalog))
         opened.append(bench)
         ledgers.append(ledger)
         return bench

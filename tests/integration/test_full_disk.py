@@ -4,23 +4,27 @@ import random
 import string
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from medical_data_pipeline.adapters.local.iceberg_durable_io import DurableFileIO
 from medical_data_pipeline.errors import StorageFull
 from medical_data_pipeline.model.dataset import Dataset, LoadMode
 from medical_data_pipeline.model.load import LoadState
 from medical_data_pipeline.model.quarantine import quarantine_table
 from medical_data_pipeline.model.row_layout import RowLayout
 from tests.integration.duckdb_engines import SMALL, outcome, raw_engine, rows, submit
+from tests.integration.iceberg_bench import Bench
 from tests.integration.pipelines import Gate, Running, Start
 from tests.volumes import Volume
 
 TEXT = "id,name\n1,Ann\n2,Bob\n3,Cy,surplus\n"
 # Longer than any pause between two tries, shorter than all of them together.
 PAUSE_S = 4.0
+PAGE_BYTES = 4096
 
 
 def unfinished_files(folder: Path) -> list[Path]:
@@ -139,6 +143,57 @@ def test_an_upload_the_ledger_has_no_room_for_is_refused_and_may_be_sent_again(
     volume.empty()
     assert run.wait_final(run.put("t/a.csv", TEXT)) == [LoadState.COMMITTED]
     require_loaded(run, ["Ann", "Bob"])
+
+
+@pytest.mark.parametrize("is_first", [True, False], ids=["a new table", "a table that is there"])
+def test_a_commit_there_is_no_room_for_says_so_and_may_be_repeated(
+    is_first: bool, make_bench: Callable[..., Bench], volume: Volume
+) -> None:
+    bench = make_bench(volume.path)
+    if not is_first:
+        bench.load("t/a.csv", "id,name\n0,Zoe\n")
+    manifest = bench.converted("t/b.csv", "id,name\n1,Ann\n")
+    volume.fill()
+
+    for _ in range(2):
+        with pytest.raises(StorageFull):
+            bench.catalog.commit("t", [manifest])
+    volume.empty()
+    bench.catalog.commit("t", [manifest])
+
+    assert bench.rows("t") == ([] if is_first else [(0, "Zoe")]) + [(1, "Ann")]
+    assert len(bench.catalog.find("t").snapshots) == (1 if is_first else 2)
+
+
+def test_a_metadata_file_is_never_cut_off_in_silence(volume: Volume) -> None:
+    output = DurableFileIO().new_output(str(volume.path / "t" / "v1.json"))
+    volume.fill(left_bytes=PAGE_BYTES)
+
+    with output.create() as stream, pytest.raises(OSError, match="No space left"):
+        stream.write(b"x" * 3 * PAGE_BYTES)
+
+    assert stream.closed
+
+
+def test_a_commit_is_whole_or_refused_however_little_room_is_left(
+    make_bench: Callable[..., Bench], volume: Volume
+) -> None:
+    bench = make_bench(volume.path)
+    bench.load("t/a.csv", "id,name\n0,row 0\n")
+    expected, refused = [(0, "row 0")], 0
+    for pages in range(24):
+        manifest = bench.converted(f"t/{pages}.csv", f"id,name\n{pages + 1},row {pages + 1}\n")
+        volume.fill(left_bytes=pages * PAGE_BYTES)
+        try:
+            bench.catalog.commit("t", [manifest])
+        except StorageFull:
+            refused += 1
+        else:
+            expected.append((pages + 1, f"row {pages + 1}"))
+        volume.empty()
+        assert bench.rows("t") == expected
+
+    assert 0 < refused < 24
 
 
 def test_a_start_on_a_full_disk_takes_up_what_is_left_when_there_is_room(

@@ -22,4 +22,7 @@ class DataFolderLock:
             raise SettingsError("another mdp serve or mdp rebuild is using this data folder") from None
 
     def release(self) -> None:
-        os.close(self._descriptor)
+        """Let others have the folder; to release it again changes nothing."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)

@@ -49,11 +49,27 @@ class _DurableStream(io.FileIO):
         super().__init__(path, mode)
         self._folder = path.parent
 
-    def close(self) -> None:
-        if not self.closed:
-            os.fsync(self.fileno())
+    def write(self, content: bytes, /) -> int:  # type: ignore[override]
+        """All of `content`: a disk that is nearly full takes a part of it and says so in the count only."""
+        rest = memoryview(content).cast("B")
+        size_bytes = len(rest)
+        try:
+            while rest:
+                rest = rest[super().write(rest) :]
+        except OSError:
+            # PyIceberg lets go of a stream that failed without closing it.
             super().close()
-            sync_folder(self._folder)
+            raise
+        return size_bytes
+
+    def close(self) -> None:
+        if self.closed:
+            return
+        try:
+            os.fsync(self.fileno())
+        finally:
+            super().close()
+        sync_folder(self._folder)
 
 
 def _path_of(location: str) -> Path:

@@ -10,8 +10,9 @@ from pyiceberg.exceptions import NamespaceAlreadyExistsError
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from medical_data_pipeline.adapters.iceberg.table_commits import TABLES_PREFIX, IcebergTables
+from medical_data_pipeline.adapters.local.file_errors import NO_ROOM
 from medical_data_pipeline.adapters.local.warehouse_folder import WarehouseFolder
-from medical_data_pipeline.errors import BackendUnavailable, CommitConflict, TableNotFound
+from medical_data_pipeline.errors import BackendUnavailable, CommitConflict, StorageFull, TableNotFound
 
 
 class IcebergTableCatalog(IcebergTables):
@@ -43,7 +44,13 @@ class IcebergTableCatalog(IcebergTables):
         except OperationalError as error:
             if "locked" in str(error):
                 raise CommitConflict("another process changes the catalog") from None
+            if "full" in str(error):
+                raise StorageFull("there is no room left for the catalog") from None
             raise BackendUnavailable("the catalog's database cannot be used") from None
+        except OSError as error:
+            if error.errno in NO_ROOM:
+                raise StorageFull("there is no room left for the table's metadata") from None
+            raise BackendUnavailable("the table's metadata cannot be used") from None
 
     def metadata_location(self, table: str) -> str:
         rows = self._read(
