@@ -51,16 +51,14 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 @lru_cache(maxsize=64)
 def _field_pattern(delimiter: str, quote: str, escape: str) -> re.Pattern[str]:
     stop = re.escape(delimiter) + r"\r\n"
-    plain = rf"(?:[^{stop}{re.escape(escape)}]|{re.escape(escape)}[\s\S])*" if escape else f"[^{stop}]*"
+    mark = re.escape(escape)
+    # Before a line end an escape is text, as it is where rows are cut.
+    plain = rf"(?:[^{stop}{mark}]|{mark}[^\r\n]|{mark}(?![^\r\n]))*" if escape else f"[^{stop}]*"
     end = rf"({re.escape(delimiter)}|\r\n|\r|\n|\Z)"
     if not quote:
         return re.compile(f"()()(){plain}{end}")
     q = re.escape(quote)
-    inner = (
-        rf"(?:[^{q}{re.escape(escape)}]|{q}{q}|{re.escape(escape)}[\s\S])*"
-        if escape
-        else f"(?:[^{q}]|{q}{q})*"
-    )
+    inner = rf"(?:[^{q}{mark}]|{q}{q}|{mark}[\s\S])*" if escape else f"(?:[^{q}]|{q}{q})*"
     # A quoted field may go on unquoted after its closing quote; one that never closes runs to the end.
     return re.compile(f"(?:({q})({inner})({q}|\\Z)({plain})|({plain})){end}")
 
@@ -121,7 +119,7 @@ def _unescaped(text: str, dialect: Dialect) -> str:
     if not dialect.escape or dialect.escape not in text:
         return text
     marks = re.escape(dialect.quote + dialect.delimiter + dialect.escape)
-    return re.sub(rf"{re.escape(dialect.escape)}([{marks}\r\n])", r"\1", text)
+    return re.sub(rf"{re.escape(dialect.escape)}([{marks}])", r"\1", text)
 
 
 def _line_ends(text: str) -> int:

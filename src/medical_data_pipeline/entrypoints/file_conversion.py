@@ -2,10 +2,12 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from medical_data_pipeline.adapters.arrow.conversion_engine import ArrowConversionEngine
 from medical_data_pipeline.conversion.names import table_name
@@ -25,13 +27,9 @@ def convert_file(
 
     Raises:
         FileRefused: the file cannot be loaded as a whole.
-        InvalidRequest: there is no such file, or the folder cannot be made.
+        InvalidRequest: the file cannot be read, or nothing be written to `out_dir`.
     """
-    try:
-        out_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InvalidRequest(f"the output folder cannot be made: {error.strerror}") from None
-    with tempfile.TemporaryDirectory(prefix=".convert-", dir=out_dir) as hidden:
+    with _made(out_dir), tempfile.TemporaryDirectory(prefix=".convert-", dir=out_dir) as hidden:
         request = ConversionRequest(
             source_key=src.name,
             source_sha256="",
@@ -42,19 +40,41 @@ def convert_file(
             loaded_at=datetime.now(UTC),
             has_lineage_columns=has_lineage,
         )
-        try:
-            with src.open("rb") as content:
-                if has_lineage:
-                    request = _identified(request, sha256())
-                conversion = ConversionService(ArrowConversionEngine()).convert(content, request)
+        with _opened(src) as content:
+            if has_lineage:
                 request = _identified(request, sha256())
-        except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
-            raise InvalidRequest(f"the file cannot be read: {error.strerror}") from None
+            conversion = ConversionService(ArrowConversionEngine()).convert(content, request)
+            request = _identified(request, sha256())
         receipt = replace(conversion.receipt, sha256=request.source_sha256, load_id=request.load_id)
         conversion = replace(conversion, receipt=receipt)
         (Path(hidden) / "receipt.json").write_bytes(receipt_to_json(conversion.receipt))
         _put_in_place(Path(hidden), out_dir)
     return conversion
+
+
+@contextmanager
+def _made(out_dir: Path) -> Iterator[None]:
+    """`out_dir`, made if need be, and taken away again if there was nothing to put into it."""
+    is_new = not out_dir.exists()
+    try:
+        out_dir.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or "not a path"
+        raise InvalidRequest(f"the output folder cannot be made: {said}") from None
+    try:
+        yield
+    except BaseException:
+        if is_new:
+            with suppress(OSError):
+                out_dir.rmdir()
+        raise
+
+
+def _opened(src: Path) -> BinaryIO:
+    try:
+        return src.open("rb")
+    except OSError as error:
+        raise InvalidRequest(f"the file cannot be read: {error.strerror}") from None
 
 
 def dataset_of(src: Path, table: str, config: Path | None) -> Dataset:
@@ -74,10 +94,16 @@ def _identified(request: ConversionRequest, digest: str) -> ConversionRequest:
 
 
 def _put_in_place(hidden: Path, out_dir: Path) -> None:
-    """What an earlier run left goes first, and first of that the receipt, which vouches for the rest."""
+    """The receipt, which vouches for the rest, goes first and comes last; the others are replaced."""
+    made = {path.name for path in hidden.iterdir()}
     (out_dir / "receipt.json").unlink(missing_ok=True)
+    quarantine = out_dir / "_quarantine"
+    if quarantine.is_symlink():
+        quarantine.unlink()
+    shutil.rmtree(quarantine, ignore_errors=True)
+    for name in sorted(made - {"receipt.json"}):
+        (hidden / name).replace(out_dir / name)
     for old in out_dir.glob("part-*.parquet"):
-        old.unlink()
-    shutil.rmtree(out_dir / "_quarantine", ignore_errors=True)
-    for made in sorted(hidden.iterdir()):
-        made.replace(out_dir / made.name)
+        if old.name not in made:
+            old.unlink()
+    (hidden / "receipt.json").replace(out_dir / "receipt.json")

@@ -86,7 +86,7 @@ def _read(data: bytes, plan: ReadPlan, wanted: Sequence[str], odd: _OddRows | No
     if not data.strip(b"\r\n"):
         return pa.table({name: pa.array([], pa.string()) for name in wanted})
     dialect = plan.dialect
-    if not data.endswith((b"\n", b"\r")) and not (dialect.escape and data.endswith(dialect.escape.encode())):
+    if not data.endswith((b"\n", b"\r")):
         # Without it this parser takes an empty last cell after a quoted one for quoted too.
         data += b"\n"
     quote = dialect.quote.encode()
@@ -148,7 +148,9 @@ def _repaired(text: str, actual: int, expected: int, plan: ReadPlan) -> str | No
     if actual < expected:
         return text + plan.dialect.delimiter * (expected - actual)
     surplus = plan.dialect.delimiter * (actual - expected)
-    return text[: -len(surplus)] if text.endswith(surplus) else None
+    rest, escape = text.removesuffix(surplus), plan.dialect.escape
+    is_escaped = bool(escape) and (len(rest) - len(rest.rstrip(escape))) % 2 == 1
+    return None if rest == text or is_escaped else rest
 
 
 def _merged(parsed: ParsedBlock, kept: Sequence[tuple[int, str, bool]], plan: ReadPlan) -> ParsedBlock:

@@ -33,6 +33,8 @@ def _quoted(field: bytes, dialect: Dialect) -> bytes:
     quote, escape = dialect.quote.encode(), dialect.escape.encode()
     if len(field) > 1 and field.endswith(quote) and not (escape and field.endswith(escape + quote)):
         field = field[1:-1].replace(quote * 2, quote)
+    if escape:
+        field = _lone_escapes(dialect).sub(_doubled, field)
     return quote + _bare_quotes(dialect).sub(lambda found: found[1] or quote * 2, field) + quote
 
 
@@ -44,10 +46,10 @@ def _bare_quotes(dialect: Dialect) -> re.Pattern[bytes]:
 
 @lru_cache(maxsize=8)
 def _lone_escapes(dialect: Dialect) -> re.Pattern[bytes]:
-    """An escape and what it escapes: a mark of the dialect or a line end; before anything else it is text."""
+    """An escape and the mark of the dialect that it escapes; before anything else it is text."""
     escape = re.escape(dialect.escape.encode())
     marks = b"".join(re.escape(mark.encode()) for mark in (dialect.quote, dialect.delimiter, dialect.escape))
-    return re.compile(rb"(%b[%b\r\n])|%b" % (escape, marks, escape))
+    return re.compile(rb"(%b[%b])|%b" % (escape, marks, escape))
 
 
 def _doubled(found: re.Match[bytes]) -> bytes:

@@ -33,7 +33,8 @@ def cut_records(data: bytes, dialect: Dialect, is_last: bool) -> Cut:
     if not dialect.quote or dialect.quote.encode() not in data:
         return Cut(len(data) if is_last else last_line_end(data, len(data)))
     quotes = _quote_positions(data, dialect)
-    if _is_regular(data, quotes, dialect) and not (is_last and len(quotes) % 2):
+    has_escapes = bool(dialect.escape) and dialect.escape.encode() in data
+    if not has_escapes and _is_regular(data, quotes, dialect) and not (is_last and len(quotes) % 2):
         return Cut(len(data), (), quotes) if is_last else _cut_regular(data, quotes)
     return _QuoteScan(data, quotes, dialect, is_last).cut()
 
@@ -116,7 +117,7 @@ def _cut_regular(data: bytes, quotes: Positions) -> Cut:
 def _plain_text(dialect: Dialect) -> re.Pattern[bytes]:
     """What may stand in a field outside quotes."""
     delimiter, escape = re.escape(dialect.delimiter.encode()), re.escape(dialect.escape.encode())
-    escaped = rb"|%b[\s\S]" % escape if escape else b""
+    escaped = rb"|%b[^\r\n]|%b(?![^\r\n])" % (escape, escape) if escape else b""
     return re.compile(rb"(?:[^%b\r\n%b]%b)*" % (delimiter, escape, escaped))
 
 
@@ -128,6 +129,7 @@ class _QuoteScan:
         self._at = quotes.tolist()
         self._bounds = {ord(dialect.delimiter), _LF, _CR}
         self._plain = _plain_text(dialect)
+        self._escape = ord(dialect.escape) if dialect.escape else None
         self._is_last = is_last
         self._spans: list[int] = []
         self._unclosed: list[tuple[int, int]] = []
@@ -153,7 +155,12 @@ class _QuoteScan:
         return self._cut_before(end)
 
     def _opens(self, position: int) -> bool:
-        return position == 0 or self._data[position - 1] in self._bounds
+        before = position - 1
+        if position == 0 or self._data[before] not in self._bounds:
+            return position == 0
+        if self._escape is None or self._data[before] in (_LF, _CR):
+            return True
+        return _run_before(self._data, before, self._escape) % 2 == 0
 
     def _closing(self, opening: int) -> int | None:
         """The index of the quote that closes the field; doubled ones are passed over."""

@@ -2,18 +2,23 @@
 
 import hashlib
 import json
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
+from typing import TYPE_CHECKING
 
 import click
 
 from medical_data_pipeline.entrypoints.loading import loading
-from medical_data_pipeline.errors import PipelineError
+from medical_data_pipeline.errors import InvalidRequest, PipelineError, SettingsError
 from medical_data_pipeline.model.receipt_json import receipt_document
+
+if TYPE_CHECKING:
+    from medical_data_pipeline.conversion.service import Conversion
 
 _CHUNK = 1 << 20
 EXAMPLES = """
@@ -66,13 +71,29 @@ def command(  # noqa: PLR0913 - one parameter an option
 
 @contextmanager
 def _hashing(src: Path) -> Iterator[Callable[[], str]]:
-    """What tells the file's SHA-256, which is worked out beside whatever is done meanwhile."""
+    """What tells the file's SHA-256, which is worked out beside whatever is done meanwhile.
+
+    Raises:
+        InvalidRequest: there is no such file, or it can be read only once.
+    """
+    _require_file(src)
     is_over = Event()
     with ThreadPoolExecutor(1) as pool:
         try:
             yield pool.submit(_sha256, src, is_over).result
         finally:
             is_over.set()
+
+
+def _require_file(src: Path) -> None:
+    try:
+        mode = src.stat().st_mode
+    except (OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or "not a path"
+        raise InvalidRequest(f"the file cannot be read: {said}") from None
+    if not stat.S_ISREG(mode):
+        what = "a directory" if stat.S_ISDIR(mode) else "no regular file"
+        raise InvalidRequest(f"the file cannot be read: it is {what}")
 
 
 def _sha256(src: Path, is_over: Event) -> str:
@@ -84,30 +105,42 @@ def _sha256(src: Path, is_over: Event) -> str:
 
 
 def _serve() -> None:
-    for line in sys.stdin:
+    # As bytes: a line that is no text is one bad request, not the end of the batch.
+    for line in sys.stdin.buffer:
         if line.strip():
             click.echo(json.dumps(_answer(line)))
             sys.stdout.flush()
 
 
-def _answer(line: str) -> dict[str, object]:
-    from medical_data_pipeline.entrypoints import file_conversion  # noqa: PLC0415 - loaded once, see above
-
+def _answer(line: bytes) -> dict[str, object]:
     try:
-        request = json.loads(line)
-        src, out_dir = Path(request["csv"]), Path(request["outdir"])
-        config = Path(request["config"]) if request.get("config") else None
-        dataset = file_conversion.dataset_of(src, request.get("table", ""), config)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return {"ok": False, "error": 'a request is {"csv": …, "outdir": …}'}
-    except PipelineError as error:
+        rows = _converted(_request(line)).receipt.rows
+    except SettingsError as error:
         return {"ok": False, "error": str(error)}
-    try:
-        with _hashing(src) as sha256:
-            rows = file_conversion.convert_file(src, out_dir, dataset, sha256).receipt.rows
     except PipelineError as error:
         return {"ok": False, "error": f"{getattr(error, 'reason', error.code)}: {error}"}
     except Exception as error:
         # One bad file must not end the batch; the text of an unknown error may hold a cell.
         return {"ok": False, "error": f"INTERNAL: {type(error).__name__}"}
     return {"ok": True, "error": None, "rows": rows.loaded, "quarantined": rows.quarantined}
+
+
+def _request(line: bytes) -> dict[str, str]:
+    known = {"csv", "outdir", "table", "config"}
+    try:
+        request = json.loads(line)
+    except (ValueError, RecursionError):
+        request = None
+    is_one = isinstance(request, dict) and {"csv", "outdir"} <= request.keys()
+    if not is_one or not all(isinstance(request[key], str) for key in known & request.keys()):
+        raise InvalidRequest('a request is {"csv": …, "outdir": …}, with "table" and "config" if need be')
+    return {key: request[key] for key in known & request.keys()}
+
+
+def _converted(request: dict[str, str]) -> "Conversion":
+    from medical_data_pipeline.entrypoints import file_conversion  # noqa: PLC0415 - loaded once, see above
+
+    src, config = Path(request["csv"]), request.get("config")
+    dataset = file_conversion.dataset_of(src, request.get("table", ""), Path(config) if config else None)
+    with _hashing(src) as sha256:
+        return file_conversion.convert_file(src, Path(request["outdir"]), dataset, sha256)

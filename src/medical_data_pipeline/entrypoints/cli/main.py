@@ -1,7 +1,9 @@
 """The command `mdp`: errors are one plain line, exit codes say who has to act."""
 
 import sys
+import traceback
 from importlib import import_module
+from pathlib import Path
 
 import click
 
@@ -60,6 +62,15 @@ def main() -> None:
         _fail(f"refused ({refusal.reason}): {refusal}", EXIT_REFUSED)
     except PipelineError as error:
         _fail(str(error), EXIT_ERROR)
+    except Exception as error:
+        # The text of an unknown error may hold a cell, so only its kind and place are told.
+        _fail(f"internal error {type(error).__name__} at {_place(error)}", EXIT_ERROR)
+
+
+def _place(error: Exception) -> str:
+    steps = traceback.extract_tb(error.__traceback__)
+    ours = [step for step in steps if "medical_data_pipeline" in step.filename] or steps
+    return f"{Path(ours[-1].filename).name}:{ours[-1].lineno}"
 
 
 def _fail(message: str, code: int) -> None:

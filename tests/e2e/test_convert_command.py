@@ -1,0 +1,184 @@
+"""`mdp convert` and `mdp convert --serve` as programs see them: exit codes, answers, files in place."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+MDP = [sys.executable, "-m", "medical_data_pipeline.entrypoints.cli.main"]
+GOOD = "id,zip\n1,02139\n2,90210\n"
+
+
+def convert(*arguments: str, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
+    command = [*MDP, "convert", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=120, check=False)
+
+
+def zips(out: Path) -> list[str]:
+    return [row["zip"] for part in sorted(out.glob("part-*")) for row in pq.read_table(part).to_pylist()]
+
+
+class Serving:
+    """A running `mdp convert --serve`."""
+
+    def __init__(self, cwd: Path) -> None:
+        self.process = subprocess.Popen(
+            [*MDP, "convert", "--serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=cwd
+        )
+
+    def ask_line(self, line: bytes) -> dict[str, Any]:
+        assert self.process.stdin and self.process.stdout
+        self.process.stdin.write(line + b"\n")
+        self.process.stdin.flush()
+        answer: dict[str, Any] = json.loads(self.process.stdout.readline())
+        return answer
+
+    def ask(self, csv: str, outdir: str) -> dict[str, Any]:
+        return self.ask_line(json.dumps({"csv": csv, "outdir": outdir}).encode())
+
+    def resident_kb(self) -> int:
+        status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
+        return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
+
+
+@pytest.fixture
+def serving(tmp_path: Path) -> Iterator[Serving]:
+    running = Serving(tmp_path)
+    with running.process:
+        yield running
+    assert running.process.returncode == 0
+
+
+def test_a_refused_rerun_leaves_the_earlier_output_as_it_was(tmp_path: Path) -> None:
+    source, out = tmp_path / "labs.csv", tmp_path / "out"
+    source.write_text(GOOD, encoding="utf-8")
+    convert(str(source), str(out))
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    source.write_bytes(b"%PDF-1.7 and so on")
+
+    refused = convert(str(source), str(out))
+
+    assert (refused.returncode, refused.stdout) == (3, "")
+    assert refused.stderr == "mdp: refused (BINARY_FILE): this is a PDF, not a CSV file\n"
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
+def test_a_rerun_replaces_its_own_files_and_no_others(tmp_path: Path) -> None:
+    source, out = tmp_path / "labs.csv", tmp_path / "out"
+    source.write_text(GOOD + "3,1,SURPLUS\n", encoding="utf-8")
+    convert(str(source), str(out))
+    (out / "notes.txt").write_text("mine", encoding="utf-8")
+    (out / "part-9-00000.parquet").write_bytes(b"of a larger run")
+    source.write_text("id,zip\n3,10001\n", encoding="utf-8")
+
+    done = convert(str(source), str(out))
+
+    assert done.stdout == "1 rows read, 1 loaded, 0 set aside\n"
+    assert zips(out) == ["10001"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        "notes.txt",
+        "part-0-00000.parquet",
+        "receipt.json",
+    ]
+
+
+@pytest.mark.parametrize(
+    "name", ["two words.csv", "näme-日本.csv", "-dash.csv", "a'b\"c.csv", "labs.CSV.GZ", "labs"]
+)
+def test_unusual_and_relative_paths_are_read(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / "in put"
+    folder.mkdir()
+    (folder / name).write_text(GOOD, encoding="utf-8")
+
+    done = convert("--", str(Path("in put") / name), "out ö/x", cwd=tmp_path)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert zips(tmp_path / "out ö" / "x") == ["02139", "90210"]
+
+
+def test_links_are_followed(tmp_path: Path) -> None:
+    (tmp_path / "real.csv").write_text(GOOD, encoding="utf-8")
+    (tmp_path / "real_out").mkdir()
+    (tmp_path / "link.csv").symlink_to(tmp_path / "real.csv")
+    (tmp_path / "link_out").symlink_to(tmp_path / "real_out")
+
+    assert convert(str(tmp_path / "link.csv"), str(tmp_path / "link_out")).returncode == 0
+
+    assert zips(tmp_path / "real_out") == ["02139", "90210"]
+
+
+def test_what_cannot_be_read_or_written_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "good.csv").write_text(GOOD, encoding="utf-8")
+    os.mkfifo(tmp_path / "pipe")
+    cases = [
+        ("no.csv", "out"),
+        (".", "out"),
+        ("pipe", "out"),
+        ("good.csv", "good.csv"),
+        ("good.csv", "good.csv/x"),
+    ]
+
+    for source, out in cases:
+        done = convert(str(tmp_path / source), str(tmp_path / out))
+        assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), (source, done.stderr)
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["good.csv", "pipe"]
+
+
+def test_serving_outlives_any_line_and_answers_each_once_in_order(serving: Serving, tmp_path: Path) -> None:
+    (tmp_path / "labs.csv").write_text(GOOD, encoding="utf-8")
+    (tmp_path / "empty.csv").write_bytes(b"")
+    (tmp_path / "binary.csv").write_bytes(bytes(range(256)) * 40)
+    odd = [
+        *(
+            b"{",
+            b"[]",
+            b"null",
+            b"5",
+            b'"labs.csv"',
+            b"\xff\xfe",
+            b"[" * 100_000,
+            b'{"csv": 5, "outdir": "o"}',
+        ),
+        *(
+            b'{"csv": "labs.csv"}',
+            b'{"csv": "labs.csv", "outdir": null}',
+            b'{"csv": "a\\u0000b", "outdir": "o"}',
+        ),
+        *(b'{"csv": "\\ud800", "outdir": "o"}', b'{"csv": "labs.csv", "outdir": "o", "table": []}'),
+        *(b'{"csv": "labs.csv", "outdir": "o", "config": "no.yaml"}', b'{"csv": "", "outdir": "o"}'),
+        *(b'{"csv": "no.csv", "outdir": "o"}', b'{"csv": ".", "outdir": "o"}'),
+        *(b'{"csv": "empty.csv", "outdir": "o"}', b'{"csv": "binary.csv", "outdir": "o"}'),
+        b'{"csv": "labs.csv", "outdir": "labs.csv"}',
+    ]
+
+    for line in odd:
+        answer = serving.ask_line(line)
+        assert (answer["ok"], bool(answer["error"])) == (False, True), line
+        assert "INTERNAL" not in answer["error"], (line, answer)
+    good = serving.ask("labs.csv", "out put/ö")
+
+    assert good == {"ok": True, "error": None, "rows": 2, "quarantined": 0}
+    assert zips(tmp_path / "out put" / "ö") == ["02139", "90210"]
+    assert not (tmp_path / "o").exists()
+
+
+def test_serving_a_thousand_files_takes_no_more_memory_than_a_hundred(
+    serving: Serving, tmp_path: Path
+) -> None:
+    for number in range(10):
+        rows = "".join(f"{n},{n * number},text {n}\n" for n in range(300))
+        (tmp_path / f"{number}.csv").write_text("a,b,c\n" + rows, encoding="utf-8")
+    after_a_hundred = 0
+    for number in range(1000):
+        assert serving.ask(f"{number % 10}.csv", f"out{number % 10}")["rows"] == 300
+        if number == 99:
+            after_a_hundred = serving.resident_kb()
+
+    assert serving.resident_kb() < after_a_hundred + 20_000
