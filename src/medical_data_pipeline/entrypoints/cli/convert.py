@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from medical_data_pipeline.conversion.service import Conversion
 
 _CHUNK = 1 << 20
+_REQUEST = ("csv", "outdir", "table", "config")
 EXAMPLES = """
 \b
 Examples:
@@ -126,15 +127,15 @@ def _answer(line: bytes) -> dict[str, object]:
 
 
 def _request(line: bytes) -> dict[str, str]:
-    known = {"csv", "outdir", "table", "config"}
     try:
-        request = json.loads(line)
+        asked = json.loads(line)
     except (ValueError, RecursionError):
-        request = None
-    is_one = isinstance(request, dict) and {"csv", "outdir"} <= request.keys()
-    if not is_one or not all(isinstance(request[key], str) for key in known & request.keys()):
+        asked = None
+    named = asked if isinstance(asked, dict) else {}
+    request = {key: named[key] for key in _REQUEST if named.get(key) is not None}
+    if not {"csv", "outdir"} <= request.keys() or not all(isinstance(each, str) for each in request.values()):
         raise InvalidRequest('a request is {"csv": …, "outdir": …}, with "table" and "config" if need be')
-    return {key: request[key] for key in known & request.keys()}
+    return request
 
 
 def _converted(request: dict[str, str]) -> "Conversion":
