@@ -47,14 +47,17 @@ class Planner:
             return EngineStatement(render(tree), (), SelectList({}).finished(tree))
         tree = checked(request.sql, len(request.parameters))
         rewriter = TableRewriter(self.database, find, metadata.information, now)
-        rewriter.rewrite(tree)
-        names = SelectList(rewriter.columns, rewriter.hides).finished(tree)
-        tables = tuple(rewriter.found.values())
         try:
+            rewriter.rewrite(tree)
+            names = SelectList(rewriter.columns, rewriter.hides).finished(tree)
             order = _parameter_order(tree)
             sql = render(tree)
-        except (SqlglotError, RecursionError):
+        except RecursionError:
+            # A long chain of UNIONs is flat to the guard, but not to those who walk down it.
+            raise QueryRejected("SQL_SYNTAX", "the statement is nested too deeply") from None
+        except SqlglotError:
             raise QueryRejected("SQL_UNSUPPORTED", "a part of the statement is not supported") from None
+        tables = tuple(rewriter.found.values())
         return EngineStatement(sql, tables, names, tuple(request.parameters[position] for position in order))
 
     def _find(self, actor: Actor) -> Find:

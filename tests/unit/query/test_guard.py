@@ -52,6 +52,7 @@ REFUSED = [
     ("SELECT " + "(" * 200 + "1" + ")" * 200, "SQL_SYNTAX"),
     ("SELECT " + "NOT " * 5000 + "true", "SQL_SYNTAX"),
     ("SELECT " + "1+" * 20000 + "1", "SQL_SYNTAX"),
+    ("SELECT 1 IS TRUE", "SQL_SYNTAX"),
     ("SELECT '" + "x" * 70000 + "'", "PAYLOAD_TOO_LARGE"),
     ("SELECT ?", "SQL_PARAMS"),
 ]

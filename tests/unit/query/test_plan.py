@@ -222,3 +222,10 @@ def test_columns_are_named_as_athena_names_them(sql: str, names: tuple[str, ...]
 
 def test_planning_twice_gives_the_same():
     assert plan("SELECT a, b FROM allowed_t") == plan("SELECT a, b FROM allowed_t")
+
+
+def test_a_long_chain_of_unions_is_refused_and_never_a_crash():
+    with pytest.raises(QueryRejected) as refused:
+        plan("SELECT 1" + " UNION ALL SELECT 1" * 2000)
+
+    assert refused.value.reason == "SQL_SYNTAX"
