@@ -1,14 +1,14 @@
 """A real server measured from outside: upload to visible row, many small files, and the price of HTTP."""
 
 import hashlib
-import json
+import importlib.util
 import os
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,7 +25,7 @@ def report_serving(folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder) as data, running_server(Path(data)) as client:
         _report_latency(client)
         _report_small_files(client)
-        _report_overhead(client)
+        _report_overhead(client, Path(data))
 
 
 @contextmanager
@@ -118,28 +118,50 @@ def _put(client: httpx.Client, number: int, body: str) -> None:
     client.put(f"/input/small/{number}.csv", content=body.encode()).raise_for_status()
 
 
-def _report_overhead(client: httpx.Client) -> None:
-    sql = "SELECT mrn, count(*) AS n FROM latency GROUP BY mrn ORDER BY n DESC, mrn LIMIT 10"
-    over_http = _timed(lambda: ask(client, sql))
-    table = client.get("/tables/latency").json()
-    connection = duckdb.connect()
-    rows = ask(client, "SELECT id, mrn, value, note FROM latency LIMIT 10000")
-    connection.execute("CREATE TABLE sample (id BIGINT, mrn VARCHAR, value DOUBLE, note VARCHAR)")
-    connection.executemany("INSERT INTO sample VALUES (?, ?, ?, ?)", json.loads(json.dumps(rows[:100])))
-    simple = _timed(lambda: ask(client, "SELECT 1"))
-    alone = _timed(lambda: connection.execute("SELECT 1").fetchall())
-    print(f"SELECT 1 over HTTP {simple:.1f} ms, in DuckDB alone {alone:.1f} ms: {simple - alone:.1f} ms more")
-    print(f"a group-by over {table['name']} over HTTP: {over_http:.1f} ms")
+GROUPED = "SELECT mrn, count(*) AS n FROM {} GROUP BY mrn ORDER BY n DESC, mrn LIMIT 10"
+FILTERED = "SELECT id, mrn, value FROM {} WHERE mrn = '00000042' ORDER BY id LIMIT 50"
+ROUNDS = 60
 
 
-def _timed(work: object, rounds: int = 60) -> float:
-    assert callable(work)
-    seconds = []
-    for _ in range(rounds):
-        started = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - started)
-    return median(seconds) * 1000
+def _report_overhead(client: httpx.Client, data: Path) -> None:
+    """The same query of the same Iceberg table, over HTTP and in this process by DuckDB alone, by turns."""
+    connection = duckdb.connect(config={"threads": 2})
+    for name in ("avro", "iceberg"):
+        connection.load_extension(str(_extension(name)))
+    for title, sql in (("group by", GROUPED), ("filter", FILTERED)):
+        ask(client, sql.format("latency"))
+        scan = f"iceberg_scan('{_newest_metadata(data, 'latency')}')"
+        over_http, alone = _by_turns(
+            lambda sql=sql: ask(client, sql.format("latency")),
+            lambda sql=sql, scan=scan: connection.execute(sql.format(scan)).fetchall(),
+        )
+        more = median(a - b for a, b in zip(over_http, alone, strict=True))
+        print(
+            f"{title} over HTTP {median(over_http):.1f} ms, in DuckDB alone {median(alone):.1f} ms: "
+            f"{more:.1f} ms more (median of {ROUNDS} pairs)"
+        )
+
+
+def _extension(name: str) -> Path:
+    spec = importlib.util.find_spec(f"duckdb_extension_{name}")
+    assert spec is not None and spec.origin is not None
+    folder = Path(spec.origin).parent / "extensions" / f"v{duckdb.__version__}"
+    return folder / f"{name}.duckdb_extension"
+
+
+def _newest_metadata(data: Path, table: str) -> Path:
+    found = (data / "tables" / table / "metadata").glob("*.metadata.json")
+    return max(found, key=lambda path: path.stat().st_mtime_ns)
+
+
+def _by_turns(first: Callable[[], object], second: Callable[[], object]) -> tuple[list[float], list[float]]:
+    milliseconds: tuple[list[float], list[float]] = ([], [])
+    for _ in range(ROUNDS):
+        for kept, work in zip(milliseconds, (first, second), strict=True):
+            started = time.perf_counter()
+            work()
+            kept.append((time.perf_counter() - started) * 1000)
+    return milliseconds
 
 
 def main(arguments: Sequence[str]) -> None:
