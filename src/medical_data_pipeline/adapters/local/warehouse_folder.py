@@ -53,9 +53,13 @@ class WarehouseFolder(WarehouseFiles):
         path = Path(location)
         make_folders(path.parent)
         partial = path.with_name("." + path.name)
-        yield partial
-        sync_file(partial)
-        partial.rename(path)
+        try:
+            yield partial
+            sync_file(partial)
+            partial.rename(path)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
         sync_folder(path.parent)
 
     def list(self, prefix: str) -> Iterator[StoredFile]:
