@@ -17,6 +17,7 @@ from medical_data_pipeline.conversion.intake import DatasetBook, IntakeService
 from medical_data_pipeline.conversion.load_conversion import LoadConversion
 from medical_data_pipeline.conversion.service import ConversionService
 from medical_data_pipeline.model.dataset import Dataset
+from medical_data_pipeline.ports import Clock
 from tests.conversions import Converter
 from tests.integration.iceberg_bench import Bench, now
 from tests.integration.pipelines import Running, Start
@@ -64,9 +65,13 @@ def start(tmp_path: Path) -> Iterator[Start]:
     running: list[Running] = []
 
     def started(
-        reached: Callable[[str], None] = nothing, folder: Path = tmp_path / "data", **datasets: Dataset
+        reached: Callable[[str], None] = nothing,
+        folder: Path = tmp_path / "data",
+        is_started: bool = True,
+        clock: Clock = now,
+        **datasets: Dataset,
     ) -> Running:
-        running.append(Running(folder, reached, datasets))
+        running.append(Running(folder, reached, datasets, clock, is_started))
         return running[-1]
 
     yield started

@@ -2,8 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from medical_data_pipeline.composition.local import LocalPipeline, LocalSettings
 from medical_data_pipeline.errors import TableNotFound
 from medical_data_pipeline.model.dataset import Dataset
 from medical_data_pipeline.model.load import FINAL_STATES, Load, LoadState
+from medical_data_pipeline.ports import Clock, LoadFilter
 
 
 class Gate:
@@ -36,7 +36,14 @@ class Gate:
 class Running:
     """A started pipeline over one folder, with what it reported."""
 
-    def __init__(self, folder: Path, reached: Callable[[str], None], datasets: dict[str, Dataset]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        reached: Callable[[str], None],
+        datasets: dict[str, Dataset],
+        clock: Clock,
+        is_started: bool,
+    ) -> None:
         self.folder = folder
         self.happened: list[Happening] = []
         settings = LocalSettings(
@@ -46,10 +53,12 @@ class Running:
             upkeep_period_s=3600,
             reconcile_period_s=3600,
         )
-        self.pipeline: LocalPipeline = open_local(
-            folder, settings, lambda: datetime.now(UTC), self.happened.append, reached
-        )
-        self.pipeline.start()
+        self.pipeline: LocalPipeline = open_local(folder, settings, clock, self.happened.append, reached)
+        if is_started:
+            self.pipeline.start()
+
+    def loads(self) -> Sequence[Load]:
+        return self.pipeline.ledger.list(LoadFilter(limit=1000))
 
     def put(self, key: str, text: str) -> Load:
         return self.pipeline.intake.put(key, iter([text.encode()])).load

@@ -1,6 +1,6 @@
 """What lies under `input/` against what the ledger knows: lost events, and files put there by hand."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from threading import Event, Thread
 
@@ -40,22 +40,29 @@ class Reconciler:
         return self._thread is None or not self._thread.is_alive()
 
     def scan(self) -> int:
-        """Announce every raw object that is new or changed since the last scan; returns how many were new."""
+        """Announce every raw object that is new or changed since the last scan; returns how many were new.
+
+        The oldest first, since the first file of a table decides what types it has.
+        """
         found = 0
-        for head in self._store.list(self._intake.bucket, RAW_PREFIX):
+        for head in sorted(self._changed(), key=lambda head: (head.modified_at, head.ref.key)):
             if self._stopping.is_set():
                 break
-            state = (head.size_bytes, head.modified_at)
-            if self._known.get(head.ref.key) == state or self._clock() - head.modified_at < QUIET_TIME:
-                continue
             try:
                 found += self._announced(head)
             except PipelineError as error:
                 # The others must not wait for this one; the next scan looks at it again.
                 self._on_error(type(error).__name__)
             else:
-                self._known[head.ref.key] = state
+                self._known[head.ref.key] = (head.size_bytes, head.modified_at)
         return found
+
+    def _changed(self) -> Iterator[ObjectHead]:
+        for head in self._store.list(self._intake.bucket, RAW_PREFIX):
+            is_known = self._known.get(head.ref.key) == (head.size_bytes, head.modified_at)
+            # A time to come is of a clock that has been set back since, or of another machine's.
+            if not is_known and abs(self._clock() - head.modified_at) >= QUIET_TIME:
+                yield head
 
     def _announced(self, head: ObjectHead) -> bool:
         complete = head if head.version else self._store.head(head.ref)

@@ -1,6 +1,7 @@
 """Keeps tables quick and disks small: small files merged, old snapshots expired, unknown files swept."""
 
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -19,6 +20,7 @@ from medical_data_pipeline.adapters.iceberg.table_commits import (
     has_row_deletes,
 )
 from medical_data_pipeline.adapters.iceberg.warehouse_files import StoredFile
+from medical_data_pipeline.errors import TableNotFound
 from medical_data_pipeline.model.keys import CURATED_PREFIX, place_of
 
 # Time travel reaches back this far, and no query that runs now can need a file that was let go before.
@@ -76,7 +78,8 @@ class IcebergMaintenance:
 
         def attempt() -> None:
             loaded = self._catalog.load(table)
-            by_age = sorted(loaded.metadata.snapshots, key=lambda each: each.timestamp_ms)
+            # In the order of the commits: a clock may have been set back between two of them.
+            by_age = sorted(loaded.metadata.snapshots, key=lambda each: each.sequence_number or 0)
             limit = older_than.timestamp() * 1000
             old = [each.snapshot_id for each in by_age[:-keep] if each.timestamp_ms < limit]
             if old:
@@ -92,16 +95,44 @@ class IcebergMaintenance:
         Files younger than `grace` may belong to a write under way and stay, as do those under the prefixes
         of loads that are `waiting` for their commit, however long they wait.
         """
-        known = {
-            path for table in self._catalog.list() for path in self._reachable(self._catalog.load(table))
-        }
+        tables = self._catalog.list()
+        if not tables:
+            # A catalog that was lost must not take with it what is left.
+            return 0
+        # Listed first, so that what is committed meanwhile is known below.
+        old = [file for file in self._candidates(waiting) if now - file.modified_at > grace]
+        own = self._by_table(old)
+        known: set[str] = set()
         removed = 0
-        for file in self._candidates(waiting):
-            is_known = file.location.removesuffix(LIST_SUFFIX) in known
-            if now - file.modified_at > grace and not is_known:
-                self._files.delete(file.location)
-                removed += 1
-        return removed
+        for table in sorted({*tables, *own}):
+            # No age proves a leftover: a machine that sleeps in the middle of a commit wakes up hours later.
+            with self._catalog.lock(table):
+                reachable = self._files_of(table)
+                removed += self._removed(own.get(table, []), reachable)
+            known |= reachable
+        of_tables = {file for files in own.values() for file in files}
+        return removed + self._removed([file for file in old if file not in of_tables], known)
+
+    def _files_of(self, table: str) -> set[str]:
+        """What the retained snapshots of a table know; nothing if it is no table any more."""
+        with suppress(TableNotFound):
+            return set(self._reachable(self._catalog.load(table)))
+        return set()
+
+    def _by_table(self, files: Sequence[StoredFile]) -> dict[str, list[StoredFile]]:
+        """The files that lie under the location of a table."""
+        own: dict[str, list[StoredFile]] = {}
+        for file in files:
+            key = self._files.key(file.location)
+            if key.startswith(TABLES_PREFIX):
+                own.setdefault(key.removeprefix(TABLES_PREFIX).partition("/")[0], []).append(file)
+        return own
+
+    def _removed(self, files: Sequence[StoredFile], known: Collection[str]) -> int:
+        unknown = [file for file in files if file.location.removesuffix(LIST_SUFFIX) not in known]
+        for file in unknown:
+            self._files.delete(file.location)
+        return len(unknown)
 
     def _small_files(self, table: str, rule: CompactionRule) -> list[DataFile]:
         files = self._catalog.files(table, self._catalog.load(table)).values()
