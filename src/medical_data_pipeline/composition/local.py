@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import zip_longest
 from pathlib import Path
 from time import monotonic
 
@@ -27,7 +28,7 @@ from medical_data_pipeline.composition.upkeep import Upkeep
 from medical_data_pipeline.conversion.intake import DatasetBook, IntakeService, Milestone
 from medical_data_pipeline.conversion.load_conversion import LoadConversion
 from medical_data_pipeline.conversion.service import ConversionService
-from medical_data_pipeline.errors import PipelineError, TableNotFound
+from medical_data_pipeline.errors import BackendUnavailable, PipelineError, TableNotFound
 from medical_data_pipeline.model.dataset import Dataset
 from medical_data_pipeline.model.keys import RAW_PREFIX
 from medical_data_pipeline.model.load import Load
@@ -39,6 +40,7 @@ from medical_data_pipeline.query.service import QueryService
 
 BUCKET = "local"
 _FREE_BYTES_NEEDED = 64 << 20
+_REBUILD_WAIT_S = 24 * 3600.0
 
 
 @dataclass(frozen=True)
@@ -170,31 +172,51 @@ class LocalPipeline:
         return self.intake.replay(self.ledger.find(load_id))
 
     def rebuild(self, table: str | None = None) -> int:
-        """Make one table, or all, anew from the raw files; returns how many files are loaded again."""
+        """Make one table, or all, anew from the raw files; instead of `start`, and all is done on return.
+
+        How many files were loaded again. It may be repeated after any failure, and needs neither the ledger
+        nor the catalog to be there.
+
+        Raises:
+            BackendUnavailable: a load did not come to an end.
+        """
+        self._worker.start()
+        self._require_settled()
         names = [table] if table else [name for name in self.catalog.list() if "__" not in name]
         for name in names:
             self.catalog.drop(name)
             self.catalog.drop(quarantine_table(name))
-        heads = sorted(self._raw_objects(table), key=self._order)
-        for head in heads:
-            latest = self.ledger.latest(head.ref)
-            if latest is None or self.intake.announce(head) is not None:
-                continue
-            self.intake.replay(latest)
-        return len(heads)
+        files = self._raw_files(table)
+        # Within a table one after the other: the file that comes first decides what type a column has.
+        for turn in zip_longest(*files):
+            for head in filter(None, turn):
+                self._load_again(head)
+            self._require_settled()
+        return sum(map(len, files))
 
-    def _raw_objects(self, table: str | None) -> list[ObjectHead]:
-        found = []
-        for head in self.store.list(BUCKET, RAW_PREFIX):
-            complete = head if head.version else self.store.head(head.ref)
-            if table in (None, self.intake.datasets.for_key(head.ref.key).table):
-                found.append(complete)
-        return found
+    def _require_settled(self) -> None:
+        if not self.wait_settled(_REBUILD_WAIT_S):
+            raise BackendUnavailable("a file was not loaded in time")
 
-    def _order(self, head: ObjectHead) -> tuple[datetime, str]:
-        """As they came first: the order decides which file gives a table its types."""
+    def _load_again(self, head: ObjectHead) -> None:
         latest = self.ledger.latest(head.ref)
-        return (latest.received_at if latest else head.modified_at, head.ref.key)
+        if self.intake.announce(head) is None and latest is not None:
+            self.intake.replay(latest)
+
+    def _raw_files(self, wanted: str | None) -> list[list[ObjectHead]]:
+        """The raw files of each table, in the order in which they came."""
+        tables: dict[str, list[ObjectHead]] = {}
+        for head in self.store.list(BUCKET, RAW_PREFIX):
+            table = self.intake.datasets.for_key(head.ref.key).table
+            if wanted in (None, table):
+                complete = head if head.version else self.store.head(head.ref)
+                tables.setdefault(table, []).append(complete)
+        return [sorted(heads, key=self._order) for heads in tables.values()]
+
+    def _order(self, head: ObjectHead) -> tuple[str, datetime, str]:
+        """By the ledger, which no clock can confuse; files that it does not know by the time they have."""
+        latest = self.ledger.latest(head.ref)
+        return (latest.sequencer if latest else "~", head.modified_at, head.ref.key)
 
     def _disk(self) -> str:
         free = shutil.disk_usage(self._data_dir).free
