@@ -133,6 +133,7 @@ class MemoryLedger(Ledger):
 
     def receive(self, load: Load) -> Load:
         with self._lock:
+            load = load if load.sequencer else replace(load, sequencer=self.next_sequencer(load.source))
             known, latest = self._loads.get(load.load_id), self.latest(load.source)
             match decide_arrival(known, latest, load):
                 case Arrival.RECEIVE:
@@ -172,6 +173,9 @@ class MemoryLedger(Ledger):
         if load_id not in self._loads:
             raise LoadNotFound("the ledger has no load of this id")
         return self._loads[load_id]
+
+    def find_many(self, load_ids: Sequence[str]) -> dict[str, Load]:
+        return {load_id: self._loads[load_id] for load_id in load_ids if load_id in self._loads}
 
     def latest(self, source: ObjectRef) -> Load | None:
         of_source = [load for load in self._loads.values() if load.source == source]

@@ -207,6 +207,8 @@ class Ledger(ABC):
     def receive(self, load: Load) -> Load:
         """Record a load in state RECEIVED and return what is recorded; the same event again changes nothing.
 
+        A load without a sequencer is given its `next_sequencer`.
+
         An older load of the same source that is not final yet, or a `load` older than one already known,
         becomes SUPERSEDED in the same transaction. Known content with a newer sequencer is RECEIVED again
         if it was superseded, refused or failed, or if other content came between; otherwise only its
@@ -247,6 +249,10 @@ class Ledger(ABC):
     @abstractmethod
     def find(self, load_id: str) -> Load:
         """Raises: LoadNotFound."""
+
+    @abstractmethod
+    def find_many(self, load_ids: Sequence[str]) -> Mapping[str, Load]:
+        """Those of the loads that there are, by id."""
 
     @abstractmethod
     def latest(self, source: ObjectRef) -> Load | None:

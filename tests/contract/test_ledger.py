@@ -296,6 +296,23 @@ def test_what_was_done_for_a_former_arrival_moves_nothing(ledger: Ledger) -> Non
     assert ledger.advance(first.load_id, CONVERTED, now=LATER, sequencer="2") is True
 
 
+def test_a_load_without_a_sequencer_is_given_one_above_all_its_source_had(ledger: Ledger) -> None:
+    first = ledger.receive(load("one", ""))
+    second, third = ledger.receive_many([load("two", ""), load("three", "")])
+
+    assert "" < first.sequencer < second.sequencer < third.sequencer < ledger.next_sequencer(SOURCE)
+    assert states(ledger, first, second, third) == [SUPERSEDED, SUPERSEDED, RECEIVED]
+
+
+def test_several_loads_are_found_at_once_and_those_that_are_not_there_left_out(ledger: Ledger) -> None:
+    one, other = ledger.receive(load("one", "1")), ledger.receive(load("x", "1", "b.csv"))
+
+    found = ledger.find_many([other.load_id, "unknown", one.load_id])
+
+    assert dict(found) == {one.load_id: one, other.load_id: other}
+    assert dict(ledger.find_many([])) == {}
+
+
 def test_many_are_received_as_one_after_the_other(ledger: Ledger) -> None:
     sent = [load("one", "1"), load("x", "1", "b.csv"), load("two", "2"), load("one", "1"), load("three", "1")]
 

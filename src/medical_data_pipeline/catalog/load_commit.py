@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from medical_data_pipeline.catalog.registration import CatalogService
-from medical_data_pipeline.errors import LoadNotFound
 from medical_data_pipeline.model.dataset import LoadMode
 from medical_data_pipeline.model.load import Load, LoadState, Manifest
 from medical_data_pipeline.model.objects import is_older
@@ -37,9 +36,9 @@ class LoadCommit:
             SchemaConflict, ObjectNotFound: a load has to be converted again; nothing of it is visible.
             CommitConflict, BackendUnavailable: call again.
         """
-        waiting = {manifest.load_id: self._found(manifest) for manifest in batch}
-        current = [m for m in batch if _is_as_converted(m, waiting[m.load_id])]
-        outdated = tuple(m for m in batch if not _is_as_converted(m, waiting[m.load_id]))
+        waiting = self.ledger.find_many([manifest.load_id for manifest in batch])
+        current = [m for m in batch if _is_as_converted(m, waiting.get(m.load_id))]
+        outdated = tuple(m for m in batch if not _is_as_converted(m, waiting.get(m.load_id)))
         late = [manifest for manifest in current if self._is_late(manifest)]
         outcome = self.catalog.register([manifest for manifest in current if manifest not in late])
         self.reached("catalog-committed")
@@ -54,12 +53,6 @@ class LoadCommit:
             tuple(manifest for manifest in current if manifest.load_id in gone),
             outdated,
         )
-
-    def _found(self, manifest: Manifest) -> Load | None:
-        try:
-            return self.ledger.find(manifest.load_id)
-        except LoadNotFound:
-            return None
 
     def _step(self, manifest: Manifest, is_gone: bool) -> Step:
         if is_gone:

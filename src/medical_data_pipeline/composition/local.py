@@ -53,7 +53,7 @@ class LocalSettings:
     conversion_threads: int = 6
     query_workers: int = 2
     query_timeout_s: float = 60.0
-    reconcile_period_s: float = 5.0
+    reconcile_period_s: float = 1.0
     upkeep_period_s: float = 30.0
 
 

@@ -123,7 +123,8 @@ class LocalWorker:
 
     def _convert_taken(self, loads: Sequence[Load]) -> None:
         try:
-            going_on = self._convert([self._ledger.find(load.load_id) for load in loads])
+            found = self._ledger.find_many([load.load_id for load in loads])
+            going_on = self._convert([found[load.load_id] for load in loads if load.load_id in found])
         except Exception as error:
             going_on = self._convert_later(loads, error)
         for load in loads:

@@ -102,22 +102,22 @@ def _usual_width(records: Sequence[Record]) -> tuple[int, float, int]:
 def _most_common_width(records: Sequence[Record]) -> tuple[int, float]:
     if not records:
         return 0, 0.0
-    counts = Counter(len(record.fields) for record in records)
+    counts = Counter(record.width for record in records)
     width = max(counts, key=lambda width: (counts[width], width))
     return width, counts[width] / len(records)
 
 
 def _without_trailing_delimiter(records: Sequence[Record], width: int) -> int:
     """Some programs end each row with a delimiter, but not the header."""
-    if len(records[0].fields) != width - 1 or width < 3:
+    if records[0].width != width - 1 or width < 3:
         return width
-    is_unused = all(record.fields[-1].is_null for record in records if len(record.fields) == width)
+    is_unused = all(record.fields[-1].is_null for record in records if record.width == width)
     return width - 1 if is_unused else width
 
 
 def has_credible_start(records: Sequence[Record], width: int) -> bool:
     """Whether a table of two columns may begin after other lines, or this is one column of text."""
-    first = next((i for i, record in enumerate(records[:MAX_PREAMBLE]) if len(record.fields) >= width), None)
+    first = next((i for i, record in enumerate(records[:MAX_PREAMBLE]) if record.width >= width), None)
     if first is None:
         return False
     narrow = [record for record in records[:first] if not record.texts[0].startswith("#")]
@@ -128,9 +128,9 @@ def has_credible_start(records: Sequence[Record], width: int) -> bool:
 
 def is_header_of(record: Record, rows: Sequence[Record], width: int) -> bool:
     """Whether a record of words stands above rows in which some column holds numbers or dates only."""
-    if len(record.fields) != width or not has_words_only(record):
+    if record.width != width or not has_words_only(record):
         return False
-    return any(_is_typed([row.texts[i] for row in rows if len(row.fields) > i]) for i in range(width))
+    return any(_is_typed([row.texts[i] for row in rows if row.width > i]) for i in range(width))
 
 
 def has_words_only(record: Record) -> bool:
@@ -149,7 +149,7 @@ def _is_typed(cells: Sequence[str]) -> bool:
 
 
 def _is_sloppy(record: Record) -> bool:
-    return record.is_open or any(field.has_tail for field in record.fields)
+    return record.is_open or any(field.has_tail for field in record.marked)
 
 
 def _cuts_numbers(reading: Reading) -> bool:
@@ -161,7 +161,7 @@ def _cuts_numbers(reading: Reading) -> bool:
 
 def _without_needless_quotes(text: str, best: Reading) -> Reading:
     """Some databases write no quotes at all; those that begin a cell are then a part of its text."""
-    fields = [field for record in best.records for field in record.fields if field.is_quoted]
+    fields = [field for record in best.records for field in record.marked if field.is_quoted]
     loose = sum(map(_is_sloppy, best.records))
     if loose <= len(fields) - loose:
         return best

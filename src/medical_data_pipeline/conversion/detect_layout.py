@@ -74,7 +74,7 @@ def _first_row(records: Sequence[Record], width: int, known: frozenset[str]) -> 
     for index in range(start, len(head)):
         if _names_known(head[index], known):
             return index
-        if len(head[index].fields) == width and _filled(head[index]) * 2 >= width:
+        if head[index].width == width and _filled(head[index]) * 2 >= width:
             return index if _may_follow(records, start, index, width) else start
     return start
 
@@ -106,7 +106,7 @@ def _is_header(first: Record, rows: Sequence[Record], known: frozenset[str]) -> 
         return True
     if not rows:
         return len(typed) < len(texts)
-    columns = [[row.fields[i].text for row in rows[:100] if i < len(row.fields)] for i in range(len(texts))]
+    columns = [[row.texts[i] for row in rows[:100] if i < row.width] for i in range(len(texts))]
     # A number that heads a column is a name only if it is a year, and nothing below it is one.
     return all(_YEAR.fullmatch(texts[i]) and not _has_years(columns[i]) for i in typed)
 

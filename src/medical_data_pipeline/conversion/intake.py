@@ -1,6 +1,6 @@
 """What arrives under `input/`: made durable, entered in the ledger, and only then acknowledged."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, field
 
@@ -129,6 +129,28 @@ class IntakeService:
                 return None
             return self._receive(head, table)
 
+    def announce_all(self, heads: Sequence[ObjectHead]) -> int:
+        """`announce` for each, made durable together; how many were entered."""
+        with ExitStack() as held:
+            for key in sorted({head.ref.key for head in heads}):
+                held.enter_context(self.lock(key))
+            loads = self.ledger.receive_many([load for head in heads for load in self._unknown(head)])
+            for load in loads:
+                if load.state is LoadState.RECEIVED:
+                    self.on_received(load)
+        return len(loads)
+
+    def _unknown(self, head: ObjectHead) -> tuple[Load, ...]:
+        """The load of an object whose content the ledger does not know; none when there is nothing new."""
+        try:
+            table = self.datasets.for_key(head.ref.key).table
+        except InvalidObjectRef:
+            return ()
+        latest = self.ledger.latest(head.ref)
+        if latest is not None and content_version(latest.version) == head.version:
+            return ()
+        return (self._load(head, table, head.version),)
+
     def replay(self, load: Load) -> Load:
         """Load the content of `load` again, by the rules as they are now; its rows take the old ones' place.
 
@@ -171,20 +193,22 @@ class IntakeService:
         return Upload(load, is_new=latest is None or latest.load_id != load.load_id)
 
     def _received(self, head: ObjectHead, table: str, version: str, sequencer: str = "") -> Load:
-        now = self.clock()
-        load = self.ledger.receive(
-            Load(
-                load_id=load_id(head.ref, version),
-                table=table,
-                source=head.ref,
-                version=version,
-                sequencer=sequencer or self.ledger.next_sequencer(head.ref),
-                size_bytes=head.size_bytes,
-                state=LoadState.RECEIVED,
-                received_at=now,
-                updated_at=now,
-            )
-        )
+        load = self.ledger.receive(self._load(head, table, version, sequencer))
         if load.state is LoadState.RECEIVED:
             self.on_received(load)
         return load
+
+    def _load(self, head: ObjectHead, table: str, version: str, sequencer: str = "") -> Load:
+        """Without a sequencer of the store, the ledger gives one."""
+        now = self.clock()
+        return Load(
+            load_id=load_id(head.ref, version),
+            table=table,
+            source=head.ref,
+            version=version,
+            sequencer=sequencer,
+            size_bytes=head.size_bytes,
+            state=LoadState.RECEIVED,
+            received_at=now,
+            updated_at=now,
+        )

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -162,11 +163,10 @@ class LoadConversion:
         """The load converted, the way it ended instead, or what went wrong; it must not stop the others."""
         try:
             with self.store.open(load.source) as content:
-                # Asked once the content is open: what it holds cannot be newer than what is there now.
-                head = self.store.head(load.source)
-                if head.version == content_version(load.version):
-                    request = self._request(load, place, head.sha256 or _digest(content))
-                    return self.service.convert(content, request, place.shared)
+                current, sha256_hex = self._current(load, content)
+                if sha256_hex:
+                    request = self._request(load, place, sha256_hex)
+                    return self.service.convert(current, request, place.shared)
             # Other content took its place; its own event has come or will come.
             return self._end(load, LoadState.SUPERSEDED, "SUPERSEDED", "replaced before it was converted")
         except ObjectNotFound:
@@ -179,6 +179,19 @@ class LoadConversion:
             raise
         except Exception as error:
             return error
+
+    def _current(self, load: Load, content: BinaryIO) -> tuple[BinaryIO, str]:
+        """The load's content and its hash; "" when what is there is not the load's any more."""
+        version = content_version(load.version)
+        if load.size_bytes <= _SMALL_BYTES:
+            # To read and hash so little is less than to ask the store.
+            whole = content.read(_SMALL_BYTES + 1)
+            if sha256(whole).hexdigest() == version:
+                return BytesIO(whole), version
+            content.seek(0)
+        # Asked once the content is open: what it holds cannot be newer than what is there now.
+        head = self.store.head(load.source)
+        return content, (head.sha256 or _digest(content)) if head.version == version else ""
 
     def _recorded(self, place: _Place, made: Sequence[tuple[Load, Conversion]]) -> Sequence[Manifest]:
         """The manifests, durable with the receipts: they are written last, as nobody looks before them."""

@@ -1,7 +1,7 @@
 """Text into records and fields, by the same rules as the engine's parser, for samples and single rows."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -24,25 +24,34 @@ class Field(NamedTuple):
         return not self.text and not self.is_quoted
 
 
-@dataclass(frozen=True)
-class Record:
-    """One record. `line` is its first physical line, from 0; `is_open` when a quote in it never closes."""
+class Record(NamedTuple):
+    """One record by the texts of its fields. `line` is its first physical line, from 0.
 
-    fields: tuple[Field, ...]
+    `marked` are its fields where one of them is quoted, and empty where none is, as in most records;
+    `is_open` when a quote in it never closes.
+    """
+
+    texts: tuple[str, ...]
     line: int
+    marked: tuple[Field, ...] = ()
     is_open: bool = False
+
+    @classmethod
+    def of(cls, fields: Sequence[Field], line: int, is_open: bool) -> "Record":
+        marked = tuple(fields) if any(field.is_quoted for field in fields) else ()
+        return cls(tuple(field.text for field in fields), line, marked, is_open)
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        return self.marked or tuple(Field(text, False) for text in self.texts)
 
     @property
     def width(self) -> int:
-        return len(self.fields)
-
-    @property
-    def texts(self) -> tuple[str, ...]:
-        return tuple(field.text for field in self.fields)
+        return len(self.texts)
 
     @property
     def is_blank(self) -> bool:
-        return len(self.fields) == 1 and self.fields[0].is_null
+        return self.texts == ("",) and not self.marked
 
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
@@ -82,7 +91,7 @@ def tokenize(text: str, dialect: Dialect, max_records: int = 1 << 62) -> list[Re
         position = match.end()
         if match.group(match.re.groups) == dialect.delimiter:
             continue
-        records.append(Record(tuple(fields), first_line, is_open))
+        records.append(Record.of(fields, first_line, is_open))
         fields, first_line, is_open = [], line, False
         if len(records) >= max_records:
             break
@@ -94,10 +103,8 @@ def _tokenize_plain(text: str, delimiter: str, max_records: int) -> list[Record]
     lines = _LINE_END.split(text) if "\r" in text else text.split("\n")
     if not lines[-1]:
         lines.pop()
-    return [
-        Record(tuple(Field(cell, False) for cell in line.split(delimiter)), number)
-        for number, line in enumerate(lines[:max_records])
-    ]
+    found = enumerate(lines[:max_records])
+    return [Record(tuple(line.split(delimiter)), number) for number, line in found]
 
 
 def _field_of(match: re.Match[str], dialect: Dialect) -> tuple[Field, bool]:

@@ -1,6 +1,7 @@
 """The form of a cell: what its shape (digits as 9) could be read as, without looking at its value."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -194,14 +195,24 @@ def _moment(shape: str) -> Form | None:
 
 _NUMBER_STARTS = tuple("0123456789.,")
 _AS_SHAPE = str.maketrans("012345678", "999999999")
+_MARKED_STARTS = frozenset("-0")
 
 
 def shape_of(text: str) -> str:
     """The shape of one cell; the engine does the same for a whole column at once."""
-    shape = text.translate(_AS_SHAPE)
-    if text[:1] in ("-", "0"):
+    return _marked(text, text.translate(_AS_SHAPE))
+
+
+def shapes_of_lines(texts: Sequence[str]) -> list[str]:
+    """The shape of each of several cells without line ends: together they take less than one by one."""
+    lines = "\n".join(texts).translate(_AS_SHAPE).split("\n")
+    return [_marked(text, shape) for text, shape in zip(texts, lines, strict=True)]
+
+
+def _marked(text: str, shape: str) -> str:
+    if text[:1] in _MARKED_STARTS:
         shape = _with_marks_at_start(text, shape)
-    return shape[:-1] + "0" if text.endswith("0") else shape
+    return shape[:-1] + "0" if text[-1:] == "0" else shape
 
 
 def _with_marks_at_start(text: str, shape: str) -> str:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from medical_data_pipeline.errors import InvalidRequest
@@ -12,9 +11,11 @@ FORMAT_VERSION = 1
 
 
 def receipt_document(receipt: Receipt) -> dict[str, Any]:
-    """The receipt as plain values; every mapping is a copy."""
-    plain = asdict(receipt)
-    plain["columns"] = [dict(column) for column in plain["columns"]]
+    """The receipt as plain values."""
+    # Not `asdict`, which copies every value and takes longer than the rest of a small load's receipt.
+    plain = dict(vars(receipt))
+    plain["columns"] = [dict(vars(column)) for column in receipt.columns]
+    plain["rows"] = dict(vars(receipt.rows))
     for name in ("new_columns", "missing_columns", "left_out_columns", "warnings"):
         plain[name] = list(plain[name])
     return {"format_version": FORMAT_VERSION, **plain}

@@ -1,12 +1,12 @@
 """The reconciler: every file gets its turn, and a stop does not wait for all of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import cast
 
-from medical_data_pipeline.composition.reconciler import Reconciler
-from medical_data_pipeline.conversion.intake import IntakeService, Upload
+from medical_data_pipeline.composition.reconciler import MAX_TOGETHER, Reconciler
+from medical_data_pipeline.conversion.intake import IntakeService
 from medical_data_pipeline.errors import BackendUnavailable
 from medical_data_pipeline.model.objects import ObjectHead, ObjectRef
 from tests.fakes import NOON, FixedClock, MemoryObjectStore
@@ -20,15 +20,16 @@ class Announcements:
     bucket: str = "local"
     keys: list[str] = field(default_factory=list)
 
-    def announce(self, head: ObjectHead) -> Upload | None:
-        self.keys.append(head.ref.key)
-        self.then(head)
-        return None
+    def announce_all(self, heads: Sequence[ObjectHead]) -> int:
+        for head in heads:
+            self.then(head)
+        self.keys += [head.ref.key for head in heads]
+        return len(heads)
 
 
-def reconciler(intake: Announcements, errors: list[str]) -> Reconciler:
+def reconciler(intake: Announcements, errors: list[str], files: int = 5) -> Reconciler:
     store = MemoryObjectStore()
-    for number in range(5):
+    for number in range(files):
         store.put(ObjectRef("local", f"input/t/{number}.csv"), iter([b"id\n1\n"]))
     return Reconciler(
         store, cast(IntakeService, intake), FixedClock(NOON + timedelta(minutes=1)), errors.append
@@ -39,14 +40,14 @@ def stop(scanning: Reconciler) -> None:
     scanning.stop(0.0)
 
 
-def test_a_stop_ends_a_scan_at_the_next_file() -> None:
+def test_a_stop_ends_a_scan_after_the_files_in_hand() -> None:
     intake = Announcements()
-    scanning = reconciler(intake, [])
+    scanning = reconciler(intake, [], files=2 * MAX_TOGETHER + 1)
     intake.then = lambda head: stop(scanning)
 
     scanning.scan()
 
-    assert len(intake.keys) == 1
+    assert len(intake.keys) == MAX_TOGETHER
 
 
 def test_a_file_that_cannot_be_taken_in_is_tried_again_and_does_not_stop_the_others() -> None:
@@ -62,5 +63,5 @@ def test_a_file_that_cannot_be_taken_in_is_tried_again_and_does_not_stop_the_oth
     scanning.scan()
     scanning.scan()
 
-    assert sorted(intake.keys) == [f"input/t/{number}.csv" for number in (0, 1, 2, 2, 3, 4)]
+    assert sorted(intake.keys) == [f"input/t/{number}.csv" for number in (0, 1, 3, 4)]
     assert errors == ["BackendUnavailable"] * 2

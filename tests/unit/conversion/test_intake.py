@@ -206,3 +206,19 @@ def test_only_what_is_there_can_be_replayed(desk: Desk) -> None:
 
     with pytest.raises(ObjectNotFound):
         desk.intake.replay(first)
+
+
+def test_objects_found_together_are_entered_as_each_alone_would_be(desk: Desk) -> None:
+    desk.intake.put("t/a.csv", iter([b"id\n1\n"]))
+    refs = [ObjectRef("local", f"input/t/{name}.csv") for name in "abc"]
+    for ref in refs[1:]:
+        desk.store.put(ref, iter([b"id\n2\n"]))
+    heads = [desk.store.head(ref) for ref in refs]
+    elsewhere = replace(heads[0], ref=ObjectRef("local", "tables/t/a.csv"))
+
+    assert desk.intake.announce_all([*heads, elsewhere]) == 2
+    assert desk.intake.announce_all(heads) == 0
+
+    found = [desk.ledger.latest(ref) for ref in refs]
+    assert [each.state for each in found if each] == [LoadState.RECEIVED] * 3
+    assert len({each.sequencer for each in found if each}) == 3

@@ -84,7 +84,6 @@ class ArrowConversionSession(ConversionSession):
         if first_block is None:
             return combined([], plan)
         parsed = parse_block(first_block, plan, plan.columns)
-        self._habits = habits_of(parsed, plan.columns)
         first = _FirstBlock(first_block, parsed, _profile_first(parsed, plan))
         if self._shared is not None:
             second_block = next(found, None)
@@ -93,6 +92,7 @@ class ArrowConversionSession(ConversionSession):
                 self._only = first
                 return combined([first.profile], plan)
             found = chain([second_block], found)
+        self._habits = habits_of(parsed, plan.columns)
         self._guessed = TableWriter(plan, guess(combined([first.profile], plan)), self._habits)
         try:
             return self._profile_all(first, found, plan)
@@ -128,6 +128,8 @@ class ArrowConversionSession(ConversionSession):
     def _writer(self, only: "_FirstBlock | None", read: ReadPlan, plan: WritePlan) -> TableWriter:
         """What has all rows, written by the guess, from the only block, or in another pass."""
         guessed, self._guessed = self._guessed, None
+        if only is not None:
+            self._habits = habits_of(only.parsed, read.columns)
         if only is not None and not plan.key:
             guessed = TableWriter(read, plan, self._habits)
             passing = _Pass(read, read.columns, (), guessed)

@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from medical_data_pipeline.model.facts import ColumnFacts
-from medical_data_pipeline.model.forms import TEXT_FORM, Form, FormKind, classify, shape_of
+from medical_data_pipeline.model.forms import TEXT_FORM, Form, FormKind, classify, shapes_of_lines
 
 FEW_CELLS = 300
 # Digits up to which no number of these forms changes as a 64-bit integer or as a double.
@@ -18,15 +18,15 @@ _SETTLED_BY_FORM = _NUMBERS | {FormKind.BOOLEAN, FormKind.THOUSANDS, FormKind.TO
 def few_cells_facts(column: pa.StringArray, rows: npt.NDArray[np.int64]) -> ColumnFacts | None:
     """The same as `column_facts`, or None for cells that it takes more to look at: moments, padded cells."""
     cells = column.to_pylist()
-    filled = sum(1 for cell in cells if cell)
+    found = [(row, cell) for row, cell in zip(rows.tolist(), cells, strict=True) if cell]
+    texts = [cell for _, cell in found]
+    if any("\n" in text for text in texts):
+        return None
     nulls = column.null_count
-    empties = len(cells) - nulls - filled
+    empties = len(cells) - nulls - len(found)
     counts: dict[str, int] = {}
     first_rows: dict[str, int] = {}
-    for row, cell in zip(rows.tolist(), cells, strict=True):
-        if not cell:
-            continue
-        shape = shape_of(cell)
+    for (row, _), shape in zip(found, shapes_of_lines(texts) if texts else (), strict=True):
         if shape in counts:
             counts[shape] += 1
             continue
@@ -34,7 +34,7 @@ def few_cells_facts(column: pa.StringArray, rows: npt.NDArray[np.int64]) -> Colu
             return None
         form = classify(shape)
         if form.kind is FormKind.TEXT:
-            return ColumnFacts(nulls, empties, {TEXT_FORM: filled}, {TEXT_FORM: row})
+            return ColumnFacts(nulls, empties, {TEXT_FORM: len(found)}, {TEXT_FORM: row})
         if form.kind not in _SETTLED_BY_FORM or form.digits + form.scale > _SAFE_DIGITS:
             return None
         counts[shape], first_rows[shape] = 1, row

@@ -50,6 +50,8 @@ class DynamoDbLedger(Ledger):
     table: str
 
     def receive(self, load: Load) -> Load:
+        if not load.sequencer:
+            load = replace(load, sequencer=self.next_sequencer(load.source))
         for number_of_try in range(_ATTEMPTS):
             view = self._view(load)
             writes = _writes_of_arrival(view, load, _arrival_now(load.load_id))
@@ -89,6 +91,10 @@ class DynamoDbLedger(Ledger):
 
     def find(self, load_id: str) -> Load:
         return load_of(self._item(load_id))
+
+    def find_many(self, load_ids: Sequence[str]) -> dict[str, Load]:
+        items = ((load_id, self._get(load_key(load_id))) for load_id in load_ids)
+        return {load_id: load_of(item) for load_id, item in items if item}
 
     def latest(self, source: ObjectRef) -> Load | None:
         named = self._get(source_key(source)).get("newest")

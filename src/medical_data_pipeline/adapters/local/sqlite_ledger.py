@@ -5,7 +5,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from functools import cmp_to_key
+from functools import cmp_to_key, partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,7 +13,6 @@ from medical_data_pipeline.adapters.local.sqlite_group_commit import GroupCommit
 from medical_data_pipeline.adapters.local.sqlite_schema import (
     BUSY_TIMEOUT_S,
     migrate,
-    transaction,
     translated_sqlite_errors,
 )
 from medical_data_pipeline.errors import LoadNotFound
@@ -31,6 +30,7 @@ COLUMNS = (
 # The column names are the constant above; every value is a parameter.
 SELECT = f"SELECT {COLUMNS} FROM loads"  # noqa: S608
 INSERT = f"INSERT INTO loads ({COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"  # noqa: S608
+MAX_IDS = 500  # SQLite takes so many parameters at least
 FINAL = "('" + "','".join(sorted(state.value for state in FINAL_STATES)) + "')"
 SUPERSEDE = f"UPDATE loads SET state = ?, updated_at = ? WHERE load_id = ? AND state NOT IN {FINAL}"  # noqa: S608
 ADVANCE = (
@@ -48,18 +48,14 @@ class SqliteLedger(Ledger):
 
     def __init__(self, file: Path) -> None:
         with translated_sqlite_errors():
-            self._writer = _connected(file, "FULL")
+            self._writer = _connected(file)
             migrate(self._writer)
-            self._reader = _connected(file, "FULL")
-            # Not synced by itself: in the write-ahead log it lies before the load that carries the number, so
-            # whatever makes that load durable makes the number durable too.
-            self._sequencer = _connected(file, "NORMAL")
+            self._reader = _connected(file)
         self._commits = GroupCommit(self._writer)
         self._read_lock = threading.Lock()
-        self._sequencer_lock = threading.Lock()
 
     def close(self) -> None:
-        for connection in (self._writer, self._reader, self._sequencer):
+        for connection in (self._writer, self._reader):
             connection.close()
 
     def receive(self, load: Load) -> Load:
@@ -84,8 +80,9 @@ class SqliteLedger(Ledger):
         return self._commits.run(lambda connection: _advance(connection, step))
 
     def advance_many(self, steps: Sequence[Step]) -> Sequence[bool]:
-        for step in steps:
-            self.find(step.load_id)
+        wanted = {step.load_id for step in steps}
+        if len(self.find_many(sorted(wanted))) < len(wanted):
+            raise LoadNotFound("the ledger has no load of one of these ids")
         return self._commits.run(lambda connection: [_advance(connection, step) for step in steps])
 
     def find(self, load_id: str) -> Load:
@@ -93,6 +90,10 @@ class SqliteLedger(Ledger):
         if load is None:
             raise LoadNotFound("the ledger has no load of this id")
         return load
+
+    def find_many(self, load_ids: Sequence[str]) -> dict[str, Load]:
+        parts = [load_ids[start : start + MAX_IDS] for start in range(0, len(load_ids), MAX_IDS)]
+        return {load.load_id: load for part in parts for load in self._read(partial(_found, load_ids=part))}
 
     def latest(self, source: ObjectRef) -> Load | None:
         return self._read(lambda connection: _latest(connection, source))
@@ -112,26 +113,31 @@ class SqliteLedger(Ledger):
         return self._read(lambda connection: _all(connection, SELECT + condition, {}))
 
     def next_sequencer(self, source: ObjectRef) -> str:
-        with self._sequencer_lock, translated_sqlite_errors(), transaction(self._sequencer):
-            statement = "UPDATE sequence SET last_given = last_given + 1 RETURNING last_given"
-            return f"{self._sequencer.execute(statement).fetchall()[0][0]:020d}"
+        return self._commits.run(_next_sequencer)
 
     def _read(self, query: Callable[[sqlite3.Connection], Found]) -> Found:
         with self._read_lock, translated_sqlite_errors():
             return query(self._reader)
 
 
-def _connected(file: Path, synchronous: str) -> sqlite3.Connection:
+def _connected(file: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(
         file, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=64
     )
     connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute(f"PRAGMA synchronous = {synchronous}")
+    connection.execute("PRAGMA synchronous = FULL")
     file.chmod(0o600)
     return connection
 
 
+def _next_sequencer(connection: sqlite3.Connection) -> str:
+    statement = "UPDATE sequence SET last_given = last_given + 1 RETURNING last_given"
+    return f"{connection.execute(statement).fetchall()[0][0]:020d}"
+
+
 def _receive(connection: sqlite3.Connection, load: Load) -> Load:
+    if not load.sequencer:
+        load = dataclasses.replace(load, sequencer=_next_sequencer(connection))
     known = _find(connection, load.load_id)
     of_source = _of_source(connection, load.source)
     match decide_arrival(known, _newest(of_source), load):
@@ -188,6 +194,13 @@ def _advance(connection: sqlite3.Connection, step: Step) -> bool:
 def _find(connection: sqlite3.Connection, load_id: str) -> Load | None:
     found = _all(connection, SELECT + " WHERE load_id = :load_id", {"load_id": load_id})
     return found[0] if found else None
+
+
+def _found(connection: sqlite3.Connection, load_ids: Sequence[str]) -> Sequence[Load]:
+    names = {f"load{number}": load_id for number, load_id in enumerate(load_ids)}
+    return _all(
+        connection, f"{SELECT} WHERE load_id IN ({','.join(f':{name}' for name in names)})", {**names}
+    )
 
 
 def _require(load: Load | None) -> Load:
