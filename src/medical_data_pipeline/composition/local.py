@@ -15,8 +15,10 @@ from medical_data_pipeline.adapters.local.data_folder_lock import DataFolderLock
 from medical_data_pipeline.adapters.local.duckdb_query_engine import DuckDbEngineSettings, DuckDbQueryEngine
 from medical_data_pipeline.adapters.local.file_converted import FileConvertedFiles
 from medical_data_pipeline.adapters.local.file_object_store import FileObjectStore
-from medical_data_pipeline.adapters.local.iceberg_table_catalog import IcebergTableCatalog
+from medical_data_pipeline.adapters.local.iceberg_table_catalog import CATALOG_FILE, IcebergTableCatalog
 from medical_data_pipeline.adapters.local.sqlite_ledger import SqliteLedger
+from medical_data_pipeline.adapters.local.sqlite_schema import CATALOG, LEDGER
+from medical_data_pipeline.adapters.local.sqlite_versions import require_known
 from medical_data_pipeline.catalog.load_commit import LoadCommit
 from medical_data_pipeline.catalog.registration import CatalogService
 from medical_data_pipeline.composition.happenings import Happening, Report
@@ -39,6 +41,7 @@ from medical_data_pipeline.query.policies import FullAccess
 from medical_data_pipeline.query.service import QueryService
 
 BUCKET = "local"
+LEDGER_FILE = "ledger.sqlite"
 _FREE_BYTES_NEEDED = 64 << 20
 _REBUILD_WAIT_S = 24 * 3600.0
 
@@ -75,9 +78,13 @@ def open_local(
     """The pipeline over `data_dir`, made if it is not there; nothing runs yet.
 
     Raises:
-        SettingsError: the settings contradict each other, or another process uses the folder.
+        SettingsError: the settings contradict each other, another process uses the folder, or a newer version
+            of this program has written there; nothing was changed.
         BackendUnavailable: the folder or its databases cannot be used.
     """
+    # Both before either is brought up to date: a folder is taken over whole or not at all.
+    require_known(data_dir / LEDGER_FILE, LEDGER)
+    require_known(data_dir / CATALOG_FILE, CATALOG)
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     return LocalPipeline(data_dir.resolve(), settings, clock, report, reached)
 
@@ -93,7 +100,7 @@ class LocalPipeline:
         self._settings = settings
         self._data_dir = data_dir
         self.store = FileObjectStore(data_dir, BUCKET)
-        self.ledger = SqliteLedger(data_dir / "ledger.sqlite")
+        self.ledger = SqliteLedger(data_dir / LEDGER_FILE)
         self.catalog = IcebergTableCatalog(data_dir, settings.database)
         self.policy = FullAccess()
         conversion = LoadConversion(

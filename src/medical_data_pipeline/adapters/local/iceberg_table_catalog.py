@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from pyiceberg.catalog.sql import SqlCatalog
@@ -11,15 +11,23 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from medical_data_pipeline.adapters.iceberg.table_commits import TABLES_PREFIX, IcebergTables
 from medical_data_pipeline.adapters.local.file_errors import NO_ROOM
+from medical_data_pipeline.adapters.local.sqlite_schema import CATALOG
+from medical_data_pipeline.adapters.local.sqlite_versions import (
+    BUSY_TIMEOUT_S,
+    migrate,
+    translated_sqlite_errors,
+)
 from medical_data_pipeline.adapters.local.warehouse_folder import WarehouseFolder
 from medical_data_pipeline.errors import BackendUnavailable, CommitConflict, StorageFull, TableNotFound
+
+CATALOG_FILE = "catalog.sqlite"
 
 
 class IcebergTableCatalog(IcebergTables):
     """Tables of one data folder."""
 
     def __init__(self, root: Path, database: str) -> None:
-        self._file = root / "catalog.sqlite"
+        self._file = root / CATALOG_FILE
         self._sqlite = SqlCatalog(
             "local",
             uri=f"sqlite:///{self._file}",
@@ -28,7 +36,15 @@ class IcebergTableCatalog(IcebergTables):
         )
         with suppress(NamespaceAlreadyExistsError, SQLAlchemyError):
             self._sqlite.create_namespace(database)
+        self._migrate()
         super().__init__(self._sqlite, database, WarehouseFolder(root))
+
+    def _migrate(self) -> None:
+        with (
+            translated_sqlite_errors(CATALOG.name),
+            closing(sqlite3.connect(self._file, timeout=BUSY_TIMEOUT_S, isolation_level=None)) as connection,
+        ):
+            migrate(connection, CATALOG)
 
     def close(self) -> None:
         self._sqlite.engine.dispose()

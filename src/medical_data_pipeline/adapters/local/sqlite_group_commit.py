@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
-from medical_data_pipeline.adapters.local.sqlite_schema import transaction, translated_sqlite_errors
+from medical_data_pipeline.adapters.local.sqlite_versions import transaction, translated_sqlite_errors
 from medical_data_pipeline.errors import PipelineError
 
 Result = TypeVar("Result")

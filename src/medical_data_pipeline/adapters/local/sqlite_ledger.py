@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from medical_data_pipeline.adapters.local.sqlite_group_commit import GroupCommit
-from medical_data_pipeline.adapters.local.sqlite_schema import (
+from medical_data_pipeline.adapters.local.sqlite_schema import LEDGER
+from medical_data_pipeline.adapters.local.sqlite_versions import (
     BUSY_TIMEOUT_S,
     migrate,
     translated_sqlite_errors,
@@ -49,7 +50,7 @@ class SqliteLedger(Ledger):
     def __init__(self, file: Path) -> None:
         with translated_sqlite_errors():
             self._writer = _connected(file)
-            migrate(self._writer)
+            migrate(self._writer, LEDGER)
             self._reader = _connected(file)
         self._commits = GroupCommit(self._writer)
         self._read_lock = threading.Lock()

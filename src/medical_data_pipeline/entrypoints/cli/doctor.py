@@ -11,6 +11,10 @@ import duckdb
 import duckdb_extension_iceberg
 import pyarrow
 
+from medical_data_pipeline.adapters.local.iceberg_table_catalog import CATALOG_FILE
+from medical_data_pipeline.adapters.local.sqlite_schema import CATALOG, LEDGER
+from medical_data_pipeline.adapters.local.sqlite_versions import Schema, require_known
+from medical_data_pipeline.composition.local import LEDGER_FILE
 from medical_data_pipeline.entrypoints.cli.client import print_json
 
 _FREE_BYTES = 1 << 30
@@ -29,8 +33,8 @@ def command(data_dir: Path, as_json: bool) -> None:
         "duckdb with iceberg": _duckdb,
         "disk": lambda: _disk(data_dir),
         "permissions": lambda: _permissions(data_dir),
-        "ledger": lambda: _database(data_dir / "ledger.sqlite"),
-        "catalog": lambda: _database(data_dir / "catalog.sqlite"),
+        "ledger": lambda: _database(data_dir / LEDGER_FILE, LEDGER),
+        "catalog": lambda: _database(data_dir / CATALOG_FILE, CATALOG),
     }
     results = {name: _result(check) for name, check in checks.items()}
     if as_json:
@@ -70,9 +74,10 @@ def _permissions(data_dir: Path) -> str:
     return "private"
 
 
-def _database(file: Path) -> str:
+def _database(file: Path, schema: Schema) -> str:
     if not file.exists():
         return "not there yet"
+    require_known(file, schema)
     connection = sqlite3.connect(file)
     try:
         (verdict,) = connection.execute("PRAGMA quick_check").fetchone()
