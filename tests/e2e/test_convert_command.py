@@ -2,9 +2,12 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +70,81 @@ def test_a_refused_rerun_leaves_the_earlier_output_as_it_was(tmp_path: Path) -> 
     assert (refused.returncode, refused.stdout) == (3, "")
     assert refused.stderr == "mdp: refused (BINARY_FILE): this is a PDF, not a CSV file\n"
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("is_there", [True, False], ids=["empty folder", "no folder"])
+def test_a_refused_file_leaves_no_folder_that_was_not_there(is_there: bool, tmp_path: Path) -> None:
+    (tmp_path / "labs.csv").write_bytes(b"%PDF-1.7 and so on")
+    if is_there:
+        (tmp_path / "out").mkdir()
+
+    assert convert(str(tmp_path / "labs.csv"), str(tmp_path / "out" / "a" / "b")).returncode == 3
+
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["labs.csv", *["out"] * is_there]
+
+
+@contextmanager
+def halfway(source: Path, out: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """A run that was stopped while its files were not yet in place."""
+    before = hidden(out)
+    with subprocess.Popen([*MDP, "convert", str(source), str(out)], stdout=subprocess.DEVNULL) as running:
+        try:
+            while not any(folder.exists() and any(folder.iterdir()) for folder in hidden(out) - before):
+                assert running.poll() is None
+                time.sleep(0.001)
+            running.send_signal(signal.SIGSTOP)
+            assert hidden(out) - before
+            yield running
+        finally:
+            running.kill()
+
+
+def hidden(out: Path) -> set[Path]:
+    return set(out.glob(".*"))
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Path:
+    source = tmp_path / "large.csv"
+    source.write_text("id,zip\n" + "".join(f"{n},0{n % 9999:04}\n" for n in range(600_000)), encoding="utf-8")
+    return source
+
+
+def test_what_a_killed_run_left_is_swept_by_the_next_and_the_earlier_output_is_whole(
+    large: Path, tmp_path: Path
+) -> None:
+    source, out = tmp_path / "labs.csv", tmp_path / "out"
+    source.write_text(GOOD, encoding="utf-8")
+    convert(str(source), str(out))
+    before = {path: path.read_bytes() for path in out.iterdir()}
+    with halfway(large, out) as running:
+        running.kill()
+        running.wait()
+    (left,) = hidden(out)
+    assert {path: path.read_bytes() for path in out.iterdir() if path.is_file()} == before
+
+    done = convert(str(source), str(out))
+
+    assert (done.returncode, left.exists(), hidden(out)) == (0, False, set())
+    assert zips(out) == ["02139", "90210"]
+
+
+def test_a_run_that_is_alive_loses_nothing_to_another_in_the_same_folder(large: Path, tmp_path: Path) -> None:
+    source, out = tmp_path / "labs.csv", tmp_path / "out"
+    source.write_text(GOOD, encoding="utf-8")
+    (tmp_path / "elsewhere").mkdir()
+    with halfway(large, out) as running:
+        (out / ".convert-mine").mkdir()
+        (out / ".convert-abcdefgh").symlink_to(tmp_path / "elsewhere")
+
+        assert convert(str(source), str(out)).returncode == 0
+        assert zips(out) == ["02139", "90210"]
+        running.send_signal(signal.SIGCONT)
+        assert running.wait(120) == 0
+
+    assert len(zips(out)) == 600_000
+    assert hidden(out) == {out / ".convert-mine", out / ".convert-abcdefgh"}
+    assert (tmp_path / "elsewhere").is_dir()
 
 
 def test_a_rerun_replaces_its_own_files_and_no_others(tmp_path: Path) -> None:

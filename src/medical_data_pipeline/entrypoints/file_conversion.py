@@ -1,15 +1,16 @@
 """One file to Parquet in a folder: what `mdp convert` does, without a server and without a catalog."""
 
+import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
 from medical_data_pipeline.adapters.arrow.conversion_engine import ArrowConversionEngine
+from medical_data_pipeline.adapters.local.scratch_folder import folder_lock, scratch_folder
 from medical_data_pipeline.conversion.names import table_name
 from medical_data_pipeline.conversion.service import Conversion, ConversionRequest, ConversionService
 from medical_data_pipeline.errors import InvalidRequest
@@ -21,7 +22,7 @@ from medical_data_pipeline.model.receipt_json import receipt_to_json
 def convert_file(
     src: Path, out_dir: Path, dataset: Dataset, sha256: Callable[[], str], has_lineage: bool = False
 ) -> Conversion:
-    """Convert into a hidden folder, then put the files in place: a refused file leaves nothing.
+    """Convert into a hidden folder, then put the files in place: a refused file leaves `out_dir` as it was.
 
     `sha256` tells the file's hash in hex, and may wait for it: only lineage has to know it before the end.
 
@@ -29,14 +30,14 @@ def convert_file(
         FileRefused: the file cannot be loaded as a whole.
         InvalidRequest: the file cannot be read, or nothing be written to `out_dir`.
     """
-    with _made(out_dir), tempfile.TemporaryDirectory(prefix=".convert-", dir=out_dir) as hidden:
+    with _made(out_dir), _scratch(out_dir) as hidden:
         request = ConversionRequest(
             source_key=src.name,
             source_sha256="",
             load_id="",
             dataset=dataset,
             table=None,
-            directory=Path(hidden),
+            directory=hidden,
             loaded_at=datetime.now(UTC),
             has_lineage_columns=has_lineage,
         )
@@ -47,27 +48,43 @@ def convert_file(
             request = _identified(request, sha256())
         receipt = replace(conversion.receipt, sha256=request.source_sha256, load_id=request.load_id)
         conversion = replace(conversion, receipt=receipt)
-        (Path(hidden) / "receipt.json").write_bytes(receipt_to_json(conversion.receipt))
-        _put_in_place(Path(hidden), out_dir)
+        (hidden / "receipt.json").write_bytes(receipt_to_json(conversion.receipt))
+        # Of two runs into one folder the later has all of it, and nothing is of both.
+        with folder_lock(out_dir):
+            _put_in_place(hidden, out_dir)
     return conversion
 
 
 @contextmanager
 def _made(out_dir: Path) -> Iterator[None]:
     """`out_dir`, made if need be, and taken away again if there was nothing to put into it."""
-    is_new = not out_dir.exists()
+    new = [folder for folder in (out_dir, *out_dir.parents) if not os.path.lexists(folder)]
     try:
-        out_dir.mkdir(parents=True, exist_ok=True)
-    except (OSError, ValueError) as error:
-        said = getattr(error, "strerror", None) or "not a path"
-        raise InvalidRequest(f"the output folder cannot be made: {said}") from None
-    try:
+        with _written():
+            out_dir.mkdir(parents=True, exist_ok=True)
         yield
     except BaseException:
-        if is_new:
-            with suppress(OSError):
-                out_dir.rmdir()
+        with suppress(OSError):
+            for folder in new:
+                folder.rmdir()
         raise
+
+
+@contextmanager
+def _scratch(out_dir: Path) -> Iterator[Path]:
+    with ExitStack() as stack:
+        with _written():
+            folder = stack.enter_context(scratch_folder(out_dir))
+        yield folder
+
+
+@contextmanager
+def _written() -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or "not a path"
+        raise InvalidRequest(f"the output folder cannot be made or written: {said}") from None
 
 
 def _opened(src: Path) -> BinaryIO:

@@ -51,6 +51,9 @@ def command(  # noqa: PLR0913 - one parameter an option
     """Convert the CSV file SRC to Parquet files and a receipt in OUT_DIR.
 
     Rows that do not fit are set aside under OUT_DIR/_quarantine. Exit code 3: the file is refused.
+
+    What an earlier run put into OUT_DIR is replaced when the new files are whole, and stays as it was if the
+    file is refused. receipt.json comes last: without it OUT_DIR is of a run that was killed; run it again.
     """
     if serve:
         _serve()
