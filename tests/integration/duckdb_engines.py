@@ -40,7 +40,7 @@ def submit(engine: DuckDbQueryEngine, sql: str, *names: str, parameters: tuple[S
 
 
 def outcome(engine: DuckDbQueryEngine, sql: str, *names: str) -> QueryStatus:
-    return engine.status(submit(engine, sql, *names), wait_s=120)
+    return engine.status(submit(engine, sql, *names), wait_s=250)
 
 
 def rows(engine: DuckDbQueryEngine, sql: str, *names: str) -> list[tuple[object, ...]]:

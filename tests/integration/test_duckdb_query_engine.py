@@ -26,7 +26,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def engine(folder):
     # Far beyond what any of these queries takes, so that each ends for its own reason on a slow machine too.
-    engine = raw_engine(folder, query_timeout_s=120.0)
+    engine = raw_engine(folder, query_timeout_s=240.0)
     yield engine
     engine.close()
 
@@ -52,7 +52,7 @@ def is_running(pid: int) -> bool:
         "select list(range) from range(500000000)",
         "select repeat('x', 50000000) from range(100)",
         "select map(range(50000000), range(50000000))",
-        "select a.range from range(3000000) a order by hash(a.range), repeat('x', 100)",
+        "select a.range from range(200000) a order by hash(a.range), repeat('x', 10000)",
         "select repeat('x', 5000000)",
         "select repeat('x', 1000) from range(1000000)",
     ],
@@ -62,9 +62,7 @@ def test_a_query_that_wants_too_much_fails_and_the_server_does_not_grow(engine, 
 
     status = outcome(engine, bomb)
 
-    # On a busy machine the deadline may come before the limit.
-    assert status.state is QueryState.FAILED
-    assert status.reason in ("QUERY_RESOURCE_LIMIT", "QUERY_TIMEOUT")
+    assert (status.state, status.reason) == (QueryState.FAILED, "QUERY_RESOURCE_LIMIT")
     assert own_resident_bytes() - before < 32 << 20
     assert rows(engine, "select 42") == [(42,)]
 
