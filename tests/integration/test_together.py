@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import pytest
@@ -273,3 +274,34 @@ def test_a_load_that_arrived_again_is_renewed_among_those_it_was_converted_with(
     found = bench.conversion.manifests(loads)
     assert [each.sequencer for each in found] == [manifests[0].sequencer, "9" * 20, manifests[2].sequencer]
     assert [replace(each, sequencer="") for each in found] == [replace(m, sequencer="") for m in manifests]
+
+
+TYPED = "id,moment,day,ok,zip,amount,note\n"
+
+
+def test_files_become_values_together_as_each_would_alone(
+    make_bench: Callable[..., Bench], tmp_path: Path
+) -> None:
+    bench, alone = make_bench(tmp_path / "together"), make_bench(tmp_path / "alone")
+    files = {
+        "t/a.csv": TYPED + "1,2024-01-31T08:00:00Z,2024-02-29,true,02134,1.50,Ann\n,,,,,,\n",
+        "t/b.csv": TYPED + '2,2024-01-31T08:00:01Z,1899-12-31,false,00501,-0.25,""\n"",,"",,"",,"x,y"\n',
+        "t/c.csv": TYPED + "NA,2024-01-31T08:00:02Z,2024-03-01,true,10001,12.00,N/A\n",
+        "t/d.csv": TYPED + "x,2024-01-31T08:00:03Z,2024-03-02,true,10002,1.75,odd\n",
+    }
+    for key, content in files.items():
+        alone.load(key, content)
+    first, *others = files.items()
+
+    bench.load(*first)
+    loaded(bench, dict(others))
+
+    assert rows_of(bench) == rows_of(alone)
+    assert len(rows_of(bench)) == 5
+    assert [row["raw_text"] for row in rejected(bench)] == [row["raw_text"] for row in rejected(alone)]
+
+
+def rows_of(bench: Bench) -> list[tuple[Any, ...]]:
+    """All but when they were loaded and by which load, which differs."""
+    rows = bench.catalog.load("t").scan().to_arrow().drop(["_loaded_at", "_load_id"]).to_pylist()
+    return sorted((tuple(row.values()) for row in rows), key=lambda row: row[-2:])

@@ -56,7 +56,7 @@ def read_as_detected(text: str, declared: Dataset, encoding: str) -> Reading:
         for escape in escapes
         if delimiter not in (quote, escape)
     ]
-    best = max(readings, key=lambda reading: reading.rank)
+    best = max(readings, key=lambda reading: reading.rank) if len(readings) > 1 else readings[0]
     if declared.quote is None:
         best = _without_needless_quotes(text, best)
     if declared.delimiter is None and best.quality <= 0:
@@ -67,12 +67,14 @@ def read_as_detected(text: str, declared: Dataset, encoding: str) -> Reading:
 
 def _quotes(text: str) -> tuple[str, ...]:
     """Apostrophes quote only where they stand around something that needs it."""
+    if "'" not in text:
+        return ('"',)
     needed = re.findall(r"(?:^|[,;\t|])'[^'\n]*[,;\t|][^'\n]*'(?=[,;\t|\r\n]|\Z)", text, re.MULTILINE)
     return ('"', "'") if len(needed) >= 2 else ('"',)
 
 
 def _escapes(text: str) -> tuple[str, ...]:
-    return ("", "\\") if re.search(r'\\["\',;\t|^~]', text) else ("",)
+    return ("", "\\") if "\\" in text and re.search(r'\\["\',;\t|^~]', text) else ("",)
 
 
 def _reading(text: str, dialect: Dialect) -> Reading:
@@ -149,7 +151,7 @@ def _is_typed(cells: Sequence[str]) -> bool:
 
 
 def _is_sloppy(record: Record) -> bool:
-    return record.is_open or any(field.has_tail for field in record.marked)
+    return record.is_open or (bool(record.marked) and any(field.has_tail for field in record.marked))
 
 
 def _cuts_numbers(reading: Reading) -> bool:

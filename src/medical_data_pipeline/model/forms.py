@@ -206,7 +206,10 @@ def shape_of(text: str) -> str:
 def shapes_of_lines(texts: Sequence[str]) -> list[str]:
     """The shape of each of several cells without line ends: together they take less than one by one."""
     lines = "\n".join(texts).translate(_AS_SHAPE).split("\n")
-    return [_marked(text, shape) for text, shape in zip(texts, lines, strict=True)]
+    return [
+        _marked(text, shape) if text[:1] in _MARKED_STARTS or text[-1:] == "0" else shape
+        for text, shape in zip(texts, lines, strict=True)
+    ]
 
 
 def _marked(text: str, shape: str) -> str:

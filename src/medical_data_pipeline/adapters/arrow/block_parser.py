@@ -29,7 +29,8 @@ class OddRow:
 class ParsedBlock:
     """`table` in row order, `rows` the number of each of its rows in the block, from 0, or None for all.
 
-    `is_short` tells the rows that came with missing trailing fields, or None when there are none.
+    `is_short` tells the rows that came with missing trailing fields, or None when there are none. Without
+    `has_quotes` no cell is quoted, so an empty one is null.
     """
 
     table: pa.Table
@@ -38,6 +39,7 @@ class ParsedBlock:
     rows: np.ndarray | None = None
     is_short: np.ndarray | None = None
     short_rows: frozenset[int] = frozenset()
+    has_quotes: bool = True
 
     def column(self, name: str) -> pa.StringArray:
         cells = self.table.column(name)
@@ -60,7 +62,7 @@ def parse_block(block: Block, plan: ReadPlan, wanted: Sequence[str]) -> ParsedBl
     data = without_header(block, plan)
     few = read_few_rows(data, plan, wanted)
     if few is not None:
-        return ParsedBlock(few, few.num_rows)
+        return ParsedBlock(few, few.num_rows, has_quotes=False)
     odd = _OddRows()
     table = _read(kept_literal(block, data, plan.dialect), plan, wanted, odd)
     if not odd.rows:
@@ -73,6 +75,9 @@ def without_header(block: Block, plan: ReadPlan) -> bytes:
     if block.number or not plan.dialect.has_header:
         return block.data
     start, lines = 0, 1 + plan.dialect.has_ruler
+    plain_end = _plain_line_end(block)
+    if plain_end and lines == 1:
+        return block.data[plain_end:]
     for end in record_ends(block.data, block.cut).tolist():
         # Blank lines may stand before the header; none of them is it.
         lines -= bool(block.data[start:end].strip(b"\r\n"))
@@ -80,6 +85,14 @@ def without_header(block: Block, plan: ReadPlan) -> bytes:
         if not lines:
             return block.data[end:]
     return b""
+
+
+def _plain_line_end(block: Block) -> int:
+    """The end of the first line where nothing but a line feed can end it; 0 where it takes more to know."""
+    end = block.data.find(b"\n") + 1
+    has_quotes = block.cut.quotes is not None and len(block.cut.quotes) > 0
+    is_plain = not has_quotes and block.data.find(b"\r", 0, end) in (-1, end - 2)
+    return end if is_plain and block.data[:end].strip(b"\r\n") else 0
 
 
 def _read(data: bytes, plan: ReadPlan, wanted: Sequence[str], odd: _OddRows | None) -> pa.Table:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from medical_data_pipeline.adapters.arrow.block_parser import ParsedBlock
 from medical_data_pipeline.adapters.arrow.column_facts import column_facts
+from medical_data_pipeline.adapters.arrow.few_cells import FEW_CELLS
 from medical_data_pipeline.adapters.arrow.parquet_parts import ROWS_A_GROUP
 from medical_data_pipeline.model.conversion import Profile, ReadPlan
 from medical_data_pipeline.model.facts import ColumnFacts, merged
@@ -75,6 +76,8 @@ def samples_of(parsed: ParsedBlock, columns: Sequence[str]) -> dict[str, tuple[s
 
 
 def _sample(cells: pa.StringArray) -> tuple[str, ...]:
+    if len(cells) <= FEW_CELLS:
+        return tuple(cell for cell in dict.fromkeys(cells.to_pylist()) if cell)
     distinct = pc.unique(cells.slice(0, _SAMPLE_ROWS)).slice(0, _SAMPLE_CELLS + 2).to_pylist()
     return tuple(cell for cell in distinct if cell)[:_SAMPLE_CELLS]
 

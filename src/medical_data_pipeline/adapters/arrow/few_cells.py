@@ -1,5 +1,7 @@
 """The facts of a column of few cells, one by one: for so few, the calls for whole columns cost more."""
 
+from collections import Counter
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -18,26 +20,25 @@ _SETTLED_BY_FORM = _NUMBERS | {FormKind.BOOLEAN, FormKind.THOUSANDS, FormKind.TO
 def few_cells_facts(column: pa.StringArray, rows: npt.NDArray[np.int64]) -> ColumnFacts | None:
     """The same as `column_facts`, or None for cells that it takes more to look at: moments, padded cells."""
     cells = column.to_pylist()
-    found = [(row, cell) for row, cell in zip(rows.tolist(), cells, strict=True) if cell]
-    texts = [cell for _, cell in found]
+    distinct = Counter(cells)  # in the order in which they first come
+    nulls, empties = distinct.pop(None, 0), distinct.pop("", 0)
+    texts = list(distinct)
     if any("\n" in text for text in texts):
         return None
-    nulls = column.null_count
-    empties = len(cells) - nulls - len(found)
     counts: dict[str, int] = {}
     first_rows: dict[str, int] = {}
-    for (row, _), shape in zip(found, shapes_of_lines(texts) if texts else (), strict=True):
+    for text, shape in zip(texts, shapes_of_lines(texts) if texts else (), strict=True):
         if shape in counts:
-            counts[shape] += 1
+            counts[shape] += distinct[text]
             continue
         if shape[0] in _BLANKS or shape[-1] in _BLANKS:
             return None
-        form = classify(shape)
+        form, row = classify(shape), int(rows[cells.index(text)])
         if form.kind is FormKind.TEXT:
-            return ColumnFacts(nulls, empties, {TEXT_FORM: len(found)}, {TEXT_FORM: row})
+            return ColumnFacts(nulls, empties, {TEXT_FORM: distinct.total()}, {TEXT_FORM: row})
         if form.kind not in _SETTLED_BY_FORM or form.digits + form.scale > _SAFE_DIGITS:
             return None
-        counts[shape], first_rows[shape] = 1, row
+        counts[shape], first_rows[shape] = distinct[text], row
     return _summed(ColumnFacts(nulls, empties), counts, first_rows)
 
 

@@ -19,7 +19,7 @@ from medical_data_pipeline.adapters.arrow.parquet_parts import (
     sync,
 )
 from medical_data_pipeline.adapters.arrow.rejected_rows import QUARANTINE_FOLDER
-from medical_data_pipeline.model.conversion import LoadFiles, WritePlan, WriteReport, WrittenFile
+from medical_data_pipeline.model.conversion import ColumnPlan, LoadFiles, WritePlan, WriteReport, WrittenFile
 from medical_data_pipeline.ports import SharedFiles
 
 _MAX_HELD_BYTES = 32 << 20
@@ -47,6 +47,7 @@ class ArrowSharedFiles(SharedFiles):
         self._loads: list[str] = []
         self._data: dict[_SchemaKey, _Group] = {}
         self._rejected: dict[_SchemaKey, _Group] = {}
+        self._texts: dict[tuple[ColumnPlan, ...], list[_CleanRows]] = {}
         self._size_bytes = 0
 
     def takes(self, held: HeldTables) -> bool:
@@ -67,6 +68,8 @@ class ArrowSharedFiles(SharedFiles):
         """
         if parsed.rows is not None or plan.layout or plan.key or not plan.has_lineage_columns:
             return None
+        if not parsed.has_quotes and all(map(_is_proven, plan.columns)):
+            return self._put_texts(parsed, plan)
         cells = [typed_cells(parsed.column(column.source), column) for column in plan.columns]
         size_bytes = sum(each.column.nbytes for each in cells)
         if any(each.misfits is not None for each in cells) or not self._has_room(size_bytes):
@@ -79,6 +82,21 @@ class ArrowSharedFiles(SharedFiles):
         nulls = {
             column.name: each.column.null_count for column, each in zip(plan.columns, cells, strict=True)
         }
+        return WriteReport((), (), parsed.rows_read, 0, {}, nulls)
+
+    def _put_texts(self, parsed: ParsedBlock, plan: WritePlan) -> WriteReport | None:
+        """The same for texts that become values only when those of many files do so together."""
+        texts = [parsed.column(column.source) for column in plan.columns]
+        if not self._has_room(sum(column.nbytes for column in texts)):
+            return None
+        self._loads.append(plan.lineage.load_id)
+        if parsed.rows_read:
+            if plan.columns not in self._texts:
+                group = _group_of(self._data, table_schema(plan, has_lineage=True))
+                self._texts[plan.columns] = group.texts_of(plan.columns)
+            numbers = np.arange(1, parsed.rows_read + 1)
+            self._texts[plan.columns].append(_CleanRows(texts, LoadRows(plan.lineage, numbers)))
+        nulls = {column.name: each.null_count for column, each in zip(plan.columns, texts, strict=True)}
         return WriteReport((), (), parsed.rows_read, 0, {}, nulls)
 
     def publish(self) -> Mapping[str, LoadFiles]:
@@ -114,7 +132,7 @@ class ArrowSharedFiles(SharedFiles):
 
 @dataclass(frozen=True)
 class _CleanRows:
-    """Rows of one load of which none is set aside, typed, without their lineage."""
+    """Rows of one load of which none is set aside, typed or still as text, without their lineage."""
 
     columns: Sequence[pa.Array]
     source: LoadRows
@@ -128,6 +146,15 @@ class _Group:
     rows: dict[str, int] = field(default_factory=dict)
     _tables: list[pa.Table] = field(default_factory=list)
     _clean: list[_CleanRows] = field(default_factory=list)
+    _texts: dict[tuple[ColumnPlan, ...], list[_CleanRows]] = field(default_factory=dict)
+
+    def texts_of(self, plans: tuple[ColumnPlan, ...]) -> list[_CleanRows]:
+        """Where to put rows that become values by `plans`."""
+        return self._texts.setdefault(plans, [])
+
+    def rows_by_load(self) -> dict[str, int]:
+        texts = (clean for held in self._texts.values() for clean in held)
+        return self.rows | {clean.source.lineage.load_id: len(clean.source.numbers) for clean in texts}
 
     def add(self, load_id: str, table: pa.Table) -> None:
         self._tables.append(table)
@@ -150,12 +177,36 @@ class _Group:
     def _table(self) -> pa.Table:
         tables = list(self._tables)
         if self._clean:
-            columns = [
-                pa.chunked_array(parts) for parts in zip(*(c.columns for c in self._clean), strict=True)
-            ]
-            columns += lineage_columns([clean.source for clean in self._clean])
-            tables.append(pa.table(columns, schema=self.schema))
+            tables.append(self._with_lineage(_together(self._clean), self._clean))
+        for plans, held in self._texts.items():
+            columns = [_valued(texts, plan) for texts, plan in zip(_together(held), plans, strict=True)]
+            tables.append(self._with_lineage(columns, held))
         return pa.concat_tables(tables).unify_dictionaries().combine_chunks()
+
+    def _with_lineage(self, columns: Sequence[pa.Array], rows: Sequence[_CleanRows]) -> pa.Table:
+        lineage = lineage_columns([clean.source for clean in rows])
+        return pa.table([*columns, *lineage], schema=self.schema)
+
+
+def _together(rows: Sequence[_CleanRows]) -> list[pa.Array]:
+    """Column by column the cells of all rows."""
+    return [pa.concat_arrays(parts) for parts in zip(*(clean.columns for clean in rows), strict=True)]
+
+
+def _is_proven(plan: ColumnPlan) -> bool:
+    """Whether every cell is null or a value, so that nothing about it is left to find."""
+    return not plan.is_forced and not plan.null_tokens and not plan.format.is_padded
+
+
+def _valued(texts: pa.StringArray, plan: ColumnPlan) -> pa.Array:
+    """Raises: pa.ArrowInvalid, without a cell in its words: the facts of one of the files were wrong."""
+    try:
+        values = typed_cells(texts, plan)
+    except pa.ArrowInvalid:
+        values = None
+    if values is None or values.misfits is not None:
+        raise pa.ArrowInvalid("a cell does not fit the type that the facts prove")
+    return values.column
 
 
 def _group_of(groups: dict[_SchemaKey, _Group], schema: pa.Schema) -> _Group:
@@ -176,6 +227,6 @@ def _is_growing(kind: pa.DataType) -> bool:
 def _by_load(finished: Sequence[tuple[_Group, WrittenFile]]) -> dict[str, tuple[WrittenFile, ...]]:
     found: dict[str, tuple[WrittenFile, ...]] = {}
     for group, file in finished:
-        for load_id, rows in group.rows.items():
+        for load_id, rows in group.rows_by_load().items():
             found[load_id] = (*found.get(load_id, ()), replace(file, rows=rows))
     return found
