@@ -165,3 +165,18 @@ def test_half_an_upload_leaves_no_trace(server: Server) -> None:
     assert [load["key"] for load in server.loads()] == ["input/visits/f1.csv"]
     assert [path.name for path in (server.data / "input").rglob("*.csv")] == ["f1.csv"]
     require_kept(server, files)
+
+
+def test_a_merge_that_was_cut_short_leaves_no_trace(server: Server) -> None:
+    files = {"visits/f1.csv": make_file(random.Random(1), 1)}
+    server.start_ready()
+    assert server.put("visits/f1.csv", files["visits/f1.csv"])
+    server.wait_settled()
+    server.kill()
+    folder = server.data / "tables" / "visits" / "data"
+    folder.mkdir(exist_ok=True)
+    (folder / ".merged-1.parquet").write_bytes(b"PAR1 and no more")
+
+    server.start_ready()
+
+    require_kept(server, files)

@@ -102,6 +102,7 @@ class LocalPipeline:
         self.store = FileObjectStore(data_dir, BUCKET)
         self.ledger = SqliteLedger(data_dir / LEDGER_FILE)
         self.catalog = IcebergTableCatalog(data_dir, settings.database)
+        self.catalog.remove_unfinished()
         self.policy = FullAccess()
         conversion = LoadConversion(
             ConversionService(ArrowConversionEngine()),

@@ -9,6 +9,8 @@ from medical_data_pipeline.adapters.local.duckdb_query_engine import DuckDbQuery
 from medical_data_pipeline.ports import Clock, Ledger, TableCatalog
 
 SWEEP_PERIOD = timedelta(hours=1)
+# Soon, since many a server runs for less than an hour at a time.
+FIRST_SWEEP = timedelta(minutes=5)
 
 
 class Upkeep:
@@ -29,7 +31,7 @@ class Upkeep:
         self._engine = engine
         self._clock = clock
         self._on_error = on_error
-        self._next_sweep = clock() + SWEEP_PERIOD
+        self._next_sweep = clock() + FIRST_SWEEP
         self._stopping = Event()
         self._thread: Thread | None = None
 

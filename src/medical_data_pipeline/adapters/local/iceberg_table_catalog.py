@@ -37,7 +37,8 @@ class IcebergTableCatalog(IcebergTables):
         with suppress(NamespaceAlreadyExistsError, SQLAlchemyError):
             self._sqlite.create_namespace(database)
         self._migrate()
-        super().__init__(self._sqlite, database, WarehouseFolder(root))
+        self._folder = WarehouseFolder(root)
+        super().__init__(self._sqlite, database, self._folder)
 
     def _migrate(self) -> None:
         with (
@@ -45,6 +46,10 @@ class IcebergTableCatalog(IcebergTables):
             closing(sqlite3.connect(self._file, timeout=BUSY_TIMEOUT_S, isolation_level=None)) as connection,
         ):
             migrate(connection, CATALOG)
+
+    def remove_unfinished(self) -> None:
+        """Remove files of tables that a killed process was writing; nobody else may have the folder open."""
+        self._folder.remove_unfinished(TABLES_PREFIX)
 
     def close(self) -> None:
         self._sqlite.engine.dispose()

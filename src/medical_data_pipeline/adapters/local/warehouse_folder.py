@@ -62,6 +62,13 @@ class WarehouseFolder(WarehouseFiles):
             raise
         sync_folder(path.parent)
 
+    def remove_unfinished(self, prefix: str) -> None:
+        """Remove what writers left that died; to be called when there can be no other writer."""
+        for path in (self._root / prefix).rglob(".*"):
+            # What cannot be removed now is known to no table, and goes at a later start or sweep.
+            with contextlib.suppress(OSError):
+                path.unlink()
+
     def list(self, prefix: str) -> Iterator[StoredFile]:
         folder, _, start = prefix.rpartition("/")
         tops = (self._root / folder).glob(start + "*")
