@@ -16,6 +16,8 @@ from typing import Any, Self
 import httpx
 
 FINAL = ("committed", "refused", "failed", "superseded")
+DIGITS = "(VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)) AS {} (n)"
+ENDLESS = "SELECT count(*) FROM " + ", ".join(DIGITS.format(f"t{number}") for number in range(12))
 
 
 class Nursery:

@@ -9,11 +9,9 @@ import httpx
 import pytest
 
 from tests.e2e.oracle import make_file, require_kept
-from tests.e2e.servers import Server, half_an_upload, wait_for
+from tests.e2e.servers import ENDLESS, Server, half_an_upload, wait_for
 
 STOPS_WITHIN_S = 10.0
-DIGITS = "(VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)) AS {} (n)"
-ENDLESS = "SELECT count(*) FROM " + ", ".join(DIGITS.format(f"t{number}") for number in range(12))
 
 pytestmark = pytest.mark.faults
 
