@@ -1,17 +1,12 @@
 """Nothing is acknowledged before it would survive a power cut: the order of the calls to the system."""
 
 import re
-import shutil
-import signal
-import subprocess
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 from tests.e2e.servers import Server, wait_for
+from tests.e2e.tracing import traced
 
 TRACED = "trace=write,pwrite64,fsync,fdatasync,mkdir,rename,renameat,renameat2,sendto,sendmsg"
 RENAME, SEND = "rename renameat renameat2", "write sendto sendmsg"
@@ -29,26 +24,6 @@ class Call:
     arguments: str
     began: int
     ended: int
-
-
-@contextmanager
-def traced(pid: int, output: Path) -> Iterator[None]:
-    """What all threads of a process ask of the system meanwhile, in `output`."""
-    program = shutil.which("strace")
-    if program is None:
-        pytest.skip("needs strace: put it on the PATH")
-    command = [program, "-f", "-y", "-s", "48", "-e", TRACED, "-o", str(output), "-p", str(pid)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tracer:
-        assert tracer.stderr
-        said = tracer.stderr.readline()
-        if "attached" not in said:
-            tracer.kill()
-            pytest.skip(f"needs strace that may trace other processes: {said.strip()}")
-        try:
-            yield
-        finally:
-            tracer.send_signal(signal.SIGINT)
-            tracer.communicate(timeout=20)
 
 
 def calls(trace: str) -> Sequence[Call]:
@@ -89,7 +64,7 @@ def test_an_upload_is_acknowledged_only_when_its_data_its_name_and_its_load_are_
 ) -> None:
     server.start_ready()
     folder, trace = str(server.data), tmp_path / "trace"
-    with traced(server.pid, trace):
+    with traced(server.pid, "-y", "-s", "48", "-e", TRACED, "-o", str(trace)):
         assert server.put("labs/a.csv", b"id,name\n1,Ann\n" * 5)
         wait_for(lambda: "HTTP/1.1 201" in trace.read_text())
     found = calls(trace.read_text())

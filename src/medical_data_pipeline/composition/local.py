@@ -14,6 +14,7 @@ from medical_data_pipeline.adapters.iceberg.maintenance import IcebergMaintenanc
 from medical_data_pipeline.adapters.local.data_folder_lock import DataFolderLock
 from medical_data_pipeline.adapters.local.duckdb_query_engine import DuckDbEngineSettings, DuckDbQueryEngine
 from medical_data_pipeline.adapters.local.file_converted import FileConvertedFiles
+from medical_data_pipeline.adapters.local.file_durable import takes_files
 from medical_data_pipeline.adapters.local.file_object_store import FileObjectStore
 from medical_data_pipeline.adapters.local.iceberg_table_catalog import CATALOG_FILE, IcebergTableCatalog
 from medical_data_pipeline.adapters.local.sqlite_ledger import SqliteLedger
@@ -85,7 +86,6 @@ def open_local(
     # Both before either is brought up to date: a folder is taken over whole or not at all.
     require_known(data_dir / LEDGER_FILE, LEDGER)
     require_known(data_dir / CATALOG_FILE, CATALOG)
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     return LocalPipeline(data_dir.resolve(), settings, clock, report, reached)
 
 
@@ -227,8 +227,9 @@ class LocalPipeline:
         return (latest.sequencer if latest else "~", head.modified_at, head.ref.key)
 
     def _disk(self) -> str:
-        free = shutil.disk_usage(self._data_dir).free
-        return "ok" if free > _FREE_BYTES_NEEDED else "less than 64 MB free"
+        if shutil.disk_usage(self._data_dir).free <= _FREE_BYTES_NEEDED:
+            return "less than 64 MB free"
+        return "ok" if takes_files(self._data_dir) else "read-only or broken"
 
 
 def _engine_settings(data_dir: Path, settings: LocalSettings) -> DuckDbEngineSettings:

@@ -4,7 +4,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from medical_data_pipeline.errors import SettingsError
+from medical_data_pipeline.errors import BackendUnavailable, SettingsError
 
 _NAME = ".lock"
 
@@ -13,8 +13,17 @@ class DataFolderLock:
     """Held until `release`, or until the process is gone however it ended."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises: SettingsError: another process has it."""
-        self._descriptor = os.open(folder / _NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        """The folder is made if it is not there.
+
+        Raises:
+            SettingsError: another process has it.
+            BackendUnavailable: it cannot be written.
+        """
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._descriptor = os.open(folder / _NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise BackendUnavailable(f"the data folder cannot be written: {error.strerror}") from None
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -33,3 +33,14 @@ def sync_file(file: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def takes_files(folder: Path) -> bool:
+    """Whether a file can be made and removed: a disk that failed is often still read as if it had not."""
+    probe = folder / ".probe"
+    try:
+        probe.write_bytes(b"")
+        probe.unlink(missing_ok=True)
+    except OSError:
+        return False
+    return True

@@ -106,7 +106,9 @@ def _opened_partial(folder: Path) -> Iterator[tuple[Path, BinaryIO]]:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield partial, file
     finally:
-        partial.unlink(missing_ok=True)
+        # On a disk that takes nothing any more this fails too: the next start sweeps it.
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def _copied(chunks: Iterator[bytes], file: BinaryIO) -> tuple[bytes, bytes, int]:
