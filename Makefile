@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PEERS := .venv-peers
 LOCKS := requirements/build.txt requirements/runtime.txt
 
-.PHONY: help demo serve test check bench conformance faults lock clean
+.PHONY: help demo serve test check bench cold-start conformance faults lock clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ check: $(VENV)/.dev ## Run the linters, the type checker and the import rules
 
 bench: $(VENV)/.runtime $(PEERS)/.installed ## Compare conversion, intake and query with the peers, side by side
 	@$(BIN)/python benchmarks/run.py --peers $(PEERS)/bin/python
+
+cold-start: $(VENV)/.dev ## Measure what each function on AWS costs before it answers, library by library
+	@$(BIN)/python -m tests.aws_cold_start
 
 conformance: $(VENV)/.dev ## Count which Athena SQL is answered right, refused, or silently wrong
 	@$(BIN)/python -m tests.conformance.run

@@ -39,7 +39,8 @@ tf-test: $(VENV)/.dev ## Run Terraform's own tests, and those of the plan and of
 
 lint-aws: $(LINT)/.done ## Check Terraform, images, workflows and scripts for known mistakes
 	@$(LINT)/bin/checkov --config-file .checkov.yaml
-	@$(LINT)/bin/shellcheck scripts/bitbucket-login scripts/bootstrap-backend scripts/ci-tools scripts/images .ci/run
+	@$(LINT)/bin/shellcheck scripts/bitbucket-login scripts/bootstrap-backend scripts/ci-tools scripts/images .ci/run \
+	  functions/trim-packages
 	@set -- functions/*/Dockerfile; if test -e "$$1"; then $(LINT)/bin/hadolint "$$@"; fi
 	@$(LINT)/bin/actionlint -shellcheck $(LINT)/bin/shellcheck .github/workflows/*.yml
 

@@ -20,7 +20,8 @@ import duckdb
 from sqlglot import exp
 
 from medical_data_pipeline.adapters.local.duckdb_sql.session import prepare
-from medical_data_pipeline.adapters.local.duckdb_sql.translate import Scan, iceberg_scan, translate
+from medical_data_pipeline.adapters.local.duckdb_sql.translate import translate
+from medical_data_pipeline.adapters.local.duckdb_sql.typed_statement import Scan, iceberg_scan
 from medical_data_pipeline.errors import QueryRejected
 from medical_data_pipeline.model.athena_sql import parse, render
 from medical_data_pipeline.model.query import EngineStatement, EngineTable

@@ -1,6 +1,7 @@
 """The images hold what their functions import, and nothing else."""
 
 import re
+import subprocess
 import sys
 from functools import cache
 from importlib.metadata import packages_distributions
@@ -12,8 +13,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 HANDLERS = {"conversion": "conversion", "glue_catalog": "catalog", "query": "query"}
 PACKAGE = "medical_data_pipeline"
-# Whatever has boto3 has these.
-COME_ALONG = {"botocore", "urllib3"}
+# Whatever has botocore has it.
+COME_ALONG = {"urllib3"}
 
 
 @cache
@@ -37,6 +38,29 @@ def test_an_image_is_given_what_its_function_imports(function: str) -> None:
     named = {re.split(r"[\[=<>]", line)[0] for line in lines if line and not line.startswith("#")}
 
     assert named == imported(HANDLERS[function])
+
+
+def test_a_cold_start_of_the_query_function_waits_for_nothing_that_few_requests_need() -> None:
+    seldom = (
+        "pyarrow",
+        "duckdb",
+        "boto3",
+        "s3transfer",
+        "regex",
+        "sqlglot.dialects.duckdb",
+        "multiprocessing",
+    )
+    script = "import sys, lambda_function; print(sorted(set(sys.argv[1:]) & set(sys.modules)))"
+    environ = {
+        "POWERTOOLS_METRICS_NAMESPACE": "MedicalDataPipeline",
+        "PYTHONPATH": str(ROOT / "functions" / "query"),
+    }
+
+    ran = subprocess.run(
+        [sys.executable, "-c", script, *seldom], env=environ, stdout=subprocess.PIPE, text=True
+    )
+
+    assert (ran.returncode, ran.stdout) == (0, "[]\n")
 
 
 @pytest.mark.parametrize("function", HANDLERS)

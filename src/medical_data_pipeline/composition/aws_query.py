@@ -4,13 +4,13 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
-import boto3
 from fastapi import FastAPI
 
 from medical_data_pipeline.adapters.aws.athena_query_engine import AthenaQueryEngine, AthenaSettings, Rows
-from medical_data_pipeline.adapters.aws.aws_clients import Client
+from medical_data_pipeline.adapters.aws.aws_clients import aws_client_of_role
 from medical_data_pipeline.adapters.aws.dynamodb_ledger import DynamoDbLedger
 from medical_data_pipeline.adapters.aws.dynamodb_queries import DynamoDbQueries
 from medical_data_pipeline.adapters.aws.events import REPLAY, Task
@@ -88,7 +88,11 @@ def query_app(settings: QuerySettings, around: Surroundings) -> FastAPI:
             replay=replay,
             identify=identified,
             uploads=S3UploadSigner(
-                around.client("sts"), _s3_of_role, settings.upload_role_arn, settings.bucket, around.clock
+                around.client("sts"),
+                partial(aws_client_of_role, "s3"),
+                settings.upload_role_arn,
+                settings.bucket,
+                around.clock,
             ),
             links=S3ResultLinks(s3, settings.bucket, settings.result_prefix),
             limits=LIMITS,
@@ -119,15 +123,6 @@ def _snapshot(tables: GlueTables, table: EngineTable) -> int | None:
     found = tables.find(table.name)
     is_same = found.metadata_location == table.location and bool(found.snapshots)
     return found.snapshots[-1].snapshot_id if is_same else None
-
-
-def _s3_of_role(credentials: Mapping[str, Any]) -> Client:
-    return boto3.client(
-        "s3",
-        aws_access_key_id=credentials["AccessKeyId"],
-        aws_secret_access_key=credentials["SecretAccessKey"],
-        aws_session_token=credentials["SessionToken"],
-    )
 
 
 def _health(ledger: DynamoDbLedger, tables: GlueTables) -> AwsHealth:

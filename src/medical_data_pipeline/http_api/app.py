@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from medical_data_pipeline.errors import PipelineError
 from medical_data_pipeline.http_api import (
-    input_routes,
     load_routes,
     operations_routes,
     query_routes,
@@ -31,8 +30,6 @@ from medical_data_pipeline.http_api.request_frame import RequestFrame
 from medical_data_pipeline.http_api.services import Services
 from medical_data_pipeline.http_api.threads import ThreadBounds
 
-ROUTERS = (query_routes, table_routes, load_routes, input_routes, upload_routes, operations_routes)
-
 
 def create_app(services: Services, version: str = "1") -> FastAPI:
     """The application over `services`; it starts and stops nothing."""
@@ -44,14 +41,8 @@ def create_app(services: Services, version: str = "1") -> FastAPI:
         dependencies=[Depends(_require_known_parameters)],
         redirect_slashes=False,
     )
-    absent = {
-        module
-        for module, service in ((input_routes, services.intake), (upload_routes, services.uploads))
-        if service is None
-    }
-    for module in ROUTERS:
-        if module not in absent:
-            app.include_router(module.router)
+    for router in _routers(services):
+        app.include_router(router)
     document = openapi_document(app)
     app.openapi = lambda: document  # type: ignore[method-assign]
     metrics = HttpMetrics()
@@ -64,6 +55,23 @@ def create_app(services: Services, version: str = "1") -> FastAPI:
     for kind in (RequestProblem, PipelineError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, _answer_error)
     return app
+
+
+def _routers(services: Services) -> list[APIRouter]:
+    """In the order of the document."""
+    input_router, upload_router = [], []
+    if services.intake is not None:
+        # A cold start on AWS, where files come in by other ways, does not wait for it.
+        from medical_data_pipeline.http_api import input_routes  # noqa: PLC0415
+
+        input_router = [input_routes.router]
+    if services.uploads is not None:
+        upload_router = [upload_routes.router]
+    return [
+        *(query_routes.router, table_routes.router, load_routes.router),
+        *(*input_router, *upload_router),
+        operations_routes.router,
+    ]
 
 
 async def _require_known_parameters(request: Request) -> None:

@@ -9,9 +9,10 @@ from fastapi import APIRouter, Depends, Header, Path, Request
 from starlette.responses import JSONResponse, Response
 
 from medical_data_pipeline.conversion.intake import Preconditions, Upload
-from medical_data_pipeline.errors import InvalidObjectRef, ObjectNotFound
+from medical_data_pipeline.errors import ObjectNotFound
 from medical_data_pipeline.http_api.authentication import ActorHere, ServicesHere
 from medical_data_pipeline.http_api.documents import LoadInfo, load_info
+from medical_data_pipeline.http_api.input_keys import require_key
 from medical_data_pipeline.http_api.problem import RequestProblem, documented, invalid_parameter
 from medical_data_pipeline.http_api.threads import in_thread
 from medical_data_pipeline.http_api.upload_stream import UploadStream, too_large
@@ -114,12 +115,6 @@ def _digest(where: str, text: str | None, size_bytes: int) -> bytes | None:
     if len(digest) != size_bytes:
         raise invalid_parameter(where, f"not the base64 of {size_bytes} bytes")
     return digest
-
-
-def require_key(key: str) -> None:
-    # U+FFFD is what the server made of bytes that are not UTF-8: two keys could become one.
-    if not key.isprintable() or "\ufffd" in key:
-        raise InvalidObjectRef("a key is printable text in UTF-8")
 
 
 def _require_framing(request: Request, max_bytes: int) -> None:

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from medical_data_pipeline.errors import ObjectNotFound
 from medical_data_pipeline.http_api.authentication import ActorHere, ServicesHere
-from medical_data_pipeline.http_api.input_routes import require_key
+from medical_data_pipeline.http_api.input_keys import require_key
 from medical_data_pipeline.http_api.problem import documented
 from medical_data_pipeline.http_api.strict_body import read_body
 from medical_data_pipeline.http_api.threads import in_thread

@@ -1,20 +1,10 @@
 """DuckDB expressions, built as trees: calls, casts, cases, and an error that a TRY can catch."""
 
 from sqlglot import exp
-from sqlglot.dialects.duckdb import DuckDB
-from sqlglot.errors import ErrorLevel
 
 from medical_data_pipeline.adapters.local.duckdb_sql.sql_type import SqlType, duckdb_type
 
-DUCKDB = DuckDB()
 NULL = exp.Null
-
-
-def render(tree: exp.Expr) -> str:
-    """Raises: sqlglot.errors.UnsupportedError: sqlglot would have left a part out."""
-    return DUCKDB.generate(
-        tree, comments=False, normalize_functions=False, unsupported_level=ErrorLevel.RAISE
-    )
 
 
 def call(name: str, *arguments: exp.Expr) -> exp.Expr:

@@ -3,8 +3,6 @@
 import re
 from functools import lru_cache
 
-import regex
-
 from medical_data_pipeline.errors import QueryRejected
 
 Pattern = re.Pattern[str]
@@ -57,6 +55,9 @@ def compiled(pattern: str) -> Pattern:
 
 
 def _compiled_wider(pattern: str) -> Pattern:
+    # Few patterns need it, and every cold start of the query function would wait for its tables.
+    import regex  # noqa: PLC0415
+
     for name in re.findall(r"\\[pP]\{?\^?(\w*)", pattern):
         if name not in _PROPERTIES and name[:1] not in _PROPERTIES:
             raise NotImplementedError

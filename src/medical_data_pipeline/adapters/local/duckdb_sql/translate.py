@@ -1,23 +1,22 @@
 """A checked Athena statement as DuckDB SQL, or a refusal: what is not known to agree is never run."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
+from sqlglot.dialects.duckdb import DuckDB
+from sqlglot.errors import ErrorLevel
 
-from medical_data_pipeline.adapters.local.duckdb_sql import build
-from medical_data_pipeline.adapters.local.duckdb_sql.bound import Context, Scope
-from medical_data_pipeline.adapters.local.duckdb_sql.expressions import bind_expression
 from medical_data_pipeline.adapters.local.duckdb_sql.presentation import presented
-from medical_data_pipeline.adapters.local.duckdb_sql.queries import bind_query
-from medical_data_pipeline.adapters.local.duckdb_sql.sql_type import athena_name
-from medical_data_pipeline.errors import QueryRejected
-from medical_data_pipeline.model.athena_sql import parse
-from medical_data_pipeline.model.query import EngineStatement, EngineTable, ResultColumn, Scalar
+from medical_data_pipeline.adapters.local.duckdb_sql.typed_statement import (
+    Scan,
+    iceberg_scan,
+    refusals,
+    typed,
+)
+from medical_data_pipeline.model.query import EngineStatement, ResultColumn, Scalar
 
-Scan = Callable[[EngineTable], exp.Expr]
+DUCKDB = DuckDB()
 
 
 @dataclass(frozen=True)
@@ -33,16 +32,6 @@ class Translation:
     columns: tuple[ResultColumn, ...]
 
 
-def iceberg_scan(table: EngineTable) -> exp.Expr:
-    """The table function that reads `table` from its metadata, at its snapshot if it has one."""
-    arguments = [build.text(table.location)]
-    if table.snapshot_id is not None:
-        arguments.append(
-            exp.Kwarg(this=exp.Var(this="snapshot_from_id"), expression=exp.Literal.number(table.snapshot_id))
-        )
-    return build.call("iceberg_scan", *arguments)
-
-
 def translate(statement: EngineStatement, scan: Scan = iceberg_scan) -> Translation:
     """The same question in DuckDB's SQL. Equal statements are translated once.
 
@@ -54,24 +43,14 @@ def translate(statement: EngineStatement, scan: Scan = iceberg_scan) -> Translat
 
 @lru_cache(maxsize=256)
 def _translated(statement: EngineStatement, scan: Scan) -> Translation:
-    try:
-        tree = parse(statement.sql)
-        context = Context(
-            tables={table.reference.lower(): table for table in statement.tables},
-            parameters=statement.parameters,
-            expression=bind_expression,
-            query=bind_query,
-            scan=scan,
-        )
-        bound = bind_query(context, tree, Scope())
-        sql = build.render(presented(context, bound))
-    except (SqlglotError, RecursionError):
-        raise QueryRejected("SQL_SYNTAX", "the statement cannot be read") from None
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
-        # A tree of a shape nobody thought of has no faithful translation either.
-        raise QueryRejected("SQL_UNSUPPORTED", "a form in this statement is not supported") from None
-    columns = tuple(
-        ResultColumn(name or f"_col{i}", athena_name(kind))
-        for i, (name, kind) in enumerate(zip(bound.names, bound.types, strict=True))
+    found = typed(statement, scan)
+    with refusals():
+        sql = _rendered(presented(found.context, found.bound))
+    return Translation(sql, statement.parameters, found.columns)
+
+
+def _rendered(tree: exp.Expr) -> str:
+    """Raises: sqlglot.errors.UnsupportedError: sqlglot would have left a part out."""
+    return DUCKDB.generate(
+        tree, comments=False, normalize_functions=False, unsupported_level=ErrorLevel.RAISE
     )
-    return Translation(sql, statement.parameters, columns)
