@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SEED = 2024
+_MOST_DRAWN_BYTES = 50_000_000
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ SHAPES = (
 def generate(shape: Shape, folder: Path, scale: float) -> Path:
     """The file of `shape` under `folder`; made only if it is not there yet.
 
-    A tenth of it is drawn, then repeated: what takes long here is the drawing.
+    A tenth of it, or 50 MB, is drawn, then repeated: what takes long here is the drawing.
     """
     path = folder / f"{shape.name}-{scale:g}.csv"
     if path.exists():
@@ -110,7 +111,7 @@ def generate(shape: Shape, folder: Path, scale: float) -> Path:
         writer.writerow(shape.header)
         rows = shape.rows(random.Random(SEED))
         drawn = []
-        while file.tell() < wanted // 10:
+        while file.tell() < min(wanted // 10, _MOST_DRAWN_BYTES):
             batch = [next(rows) for _ in range(500)]
             drawn += batch
             writer.writerows(batch)
