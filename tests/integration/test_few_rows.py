@@ -7,13 +7,17 @@ from hypothesis import strategies as st
 
 from medical_data_pipeline.adapters.arrow.block_parser import parse_block
 from medical_data_pipeline.adapters.arrow.blocks import Block
+from medical_data_pipeline.adapters.arrow.cells import typed_cells
 from medical_data_pipeline.adapters.arrow.column_facts import column_facts
 from medical_data_pipeline.adapters.arrow.few_cells import FEW_CELLS
 from medical_data_pipeline.adapters.arrow.few_rows import FEW_BYTES
 from medical_data_pipeline.adapters.arrow.record_cutter import cut_records
+from medical_data_pipeline.adapters.arrow.wide_cells import typed_columns
+from medical_data_pipeline.adapters.arrow.wide_facts import is_wide, wide_facts
 from medical_data_pipeline.conversion.tokenizer import tokenize
-from medical_data_pipeline.model.conversion import ReadPlan
+from medical_data_pipeline.model.conversion import ColumnPlan, ReadPlan
 from medical_data_pipeline.model.dialect import Dialect
+from medical_data_pipeline.model.table import BIGINT, BOOLEAN, DATE, DOUBLE, TEXT, decimal
 
 _NUMBERS = st.one_of(
     st.integers(-(10**20), 10**20).map(str),
@@ -29,6 +33,13 @@ _WORDS = st.sampled_from(
 )
 _MORE = st.sampled_from(["-.00", ".5", "5.", "-5.", "05/03/2024", "12E4", "1,5", "-5", "007"])
 _CELLS = st.lists(st.one_of(_NUMBERS, _TOKENS, _WORDS, _MORE), min_size=1, max_size=20)
+_TABLE = st.integers(1, 12).flatmap(
+    lambda rows: st.lists(
+        st.lists(st.one_of(_NUMBERS, _TOKENS, _WORDS, _MORE), min_size=rows, max_size=rows),
+        min_size=1,
+        max_size=6,
+    )
+)
 _LINE = st.lists(st.text("ab1 é-.", max_size=3), min_size=1, max_size=4)
 _LINE_ENDS = st.sampled_from(["\n", "\r\n", "\r", "\n\n"])
 
@@ -55,6 +66,42 @@ def test_the_facts_of_few_cells_are_those_of_many_alike(cells: list[str | None])
         bool(few.int64_misfits),
         bool(few.inexact_doubles),
     )
+
+
+@settings(deadline=None)
+@given(_TABLE)
+def test_the_facts_of_many_columns_are_those_of_each(table: list[list[str | None]]) -> None:
+    columns = [pa.array(cells, pa.string()) for cells in table]
+    rows = np.arange(len(table[0])) + 1
+
+    found = wide_facts(columns, rows)
+
+    each = [column_facts(column, rows) for column in columns]
+    assert [facts or alone for facts, alone in zip(found, each, strict=True)] == each
+
+
+_PLANS = [
+    ColumnPlan("a", "a", column_type, null_tokens=("NA",), is_forced=True)
+    for column_type in (TEXT, BIGINT, DOUBLE, DATE, BOOLEAN, decimal(9, 2))
+]
+
+
+@settings(deadline=None)
+@given(_TABLE, st.data())
+def test_many_columns_are_typed_as_each_is(table: list[list[str | None]], data: st.DataObject) -> None:
+    columns = [pa.array(cells, pa.string()) for cells in table] * 32
+    assert is_wide(len(columns), len(table[0]))
+    plans = data.draw(st.lists(st.sampled_from(_PLANS), min_size=len(columns), max_size=len(columns)))
+
+    together = typed_columns(columns, plans)
+
+    for whole, column, plan in zip(together, columns, plans, strict=True):
+        alone = typed_cells(column, plan)
+        assert whole.column.to_pylist() == alone.column.to_pylist()
+        no_misfits = [False] * len(column)
+        assert list(whole.misfits if whole.misfits is not None else no_misfits) == list(
+            alone.misfits if alone.misfits is not None else no_misfits
+        )
 
 
 @settings(deadline=None)

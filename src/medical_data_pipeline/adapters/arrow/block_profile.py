@@ -13,10 +13,14 @@ from medical_data_pipeline.adapters.arrow.block_parser import ParsedBlock
 from medical_data_pipeline.adapters.arrow.column_facts import column_facts
 from medical_data_pipeline.adapters.arrow.few_cells import FEW_CELLS
 from medical_data_pipeline.adapters.arrow.parquet_parts import ROWS_A_GROUP
+from medical_data_pipeline.adapters.arrow.wide_facts import is_wide, wide_facts
 from medical_data_pipeline.model.conversion import Profile, ReadPlan
 from medical_data_pipeline.model.facts import ColumnFacts, merged
 
 _SAMPLE_CELLS = 500
+# Of very many columns fewer cells each are looked at, as all of them are in memory.
+_SAMPLE_CELLS_IN_ALL = 200_000
+_MIN_SAMPLE_CELLS = 100
 _SAMPLE_ROWS = 20_000
 # A dictionary pays when a value comes again at least this often.
 _REPEATS = 4
@@ -44,25 +48,33 @@ def profile_block(
 ) -> BlockProfile:
     """The facts of `columns` in a block that begins after `first_row` rows."""
     rows = (np.arange(parsed.rows_read) if parsed.rows is None else parsed.rows) + first_row + 1
+    cells = {
+        name: _without_declared_nulls(parsed.column(name), plan.null_tokens.get(name, ()))
+        for name in columns
+    }
     short = parsed.is_short
-    has_short = short is not None and bool(short.any())
-    facts: dict[str, ColumnFacts] = {}
-    short_facts: dict[str, ColumnFacts] = {}
-    for name in columns:
-        cells = _without_declared_nulls(parsed.column(name), plan.null_tokens.get(name, ()))
-        if short is None or not has_short:
-            facts[name] = column_facts(cells, rows)
-            continue
-        facts[name] = _facts_where(cells, rows, ~short)
-        short_facts[name] = _facts_where(cells, rows, short)
+    if short is None or not short.any():
+        facts, short_facts = _facts_of(cells, rows), {}
+    else:
+        facts, short_facts = _facts_where(cells, rows, ~short), _facts_where(cells, rows, short)
     short_rows = 0 if short is None else int(short.sum())
     return BlockProfile(parsed.rows_read, short_rows, len(parsed.rejected), facts, short_facts)
 
 
 def _facts_where(
-    cells: pa.StringArray, rows: npt.NDArray[np.int64], mask: npt.NDArray[np.bool_]
-) -> ColumnFacts:
-    return column_facts(cells.filter(pa.array(mask)), rows[mask])
+    cells: Mapping[str, pa.StringArray], rows: npt.NDArray[np.int64], mask: npt.NDArray[np.bool_]
+) -> dict[str, ColumnFacts]:
+    wanted = pa.array(mask)
+    return _facts_of({name: column.filter(wanted) for name, column in cells.items()}, rows[mask])
+
+
+def _facts_of(cells: Mapping[str, pa.StringArray], rows: npt.NDArray[np.int64]) -> dict[str, ColumnFacts]:
+    columns = list(cells.values())
+    found = wide_facts(columns, rows) if is_wide(len(columns), len(rows)) else [None] * len(columns)
+    return {
+        name: facts or column_facts(column, rows)
+        for (name, column), facts in zip(cells.items(), found, strict=True)
+    }
 
 
 def _without_declared_nulls(cells: pa.StringArray, tokens: tuple[str, ...]) -> pa.StringArray:
@@ -72,14 +84,16 @@ def _without_declared_nulls(cells: pa.StringArray, tokens: tuple[str, ...]) -> p
 
 
 def samples_of(parsed: ParsedBlock, columns: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    return {name: _sample(parsed.column(name)) for name in columns}
+    room = _SAMPLE_CELLS_IN_ALL // max(1, len(columns))
+    count = max(_MIN_SAMPLE_CELLS, min(_SAMPLE_CELLS, room))
+    return {name: _sample(parsed.column(name), count) for name in columns}
 
 
-def _sample(cells: pa.StringArray) -> tuple[str, ...]:
+def _sample(cells: pa.StringArray, count: int) -> tuple[str, ...]:
     if len(cells) <= FEW_CELLS:
-        return tuple(cell for cell in dict.fromkeys(cells.to_pylist()) if cell)
-    distinct = pc.unique(cells.slice(0, _SAMPLE_ROWS)).slice(0, _SAMPLE_CELLS + 2).to_pylist()
-    return tuple(cell for cell in distinct if cell)[:_SAMPLE_CELLS]
+        return tuple(cell for cell in dict.fromkeys(cells.to_pylist()) if cell)[:count]
+    distinct = pc.unique(cells.slice(0, _SAMPLE_ROWS)).slice(0, count + 2).to_pylist()
+    return tuple(cell for cell in distinct if cell)[:count]
 
 
 @dataclass(frozen=True)

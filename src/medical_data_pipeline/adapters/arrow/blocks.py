@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from medical_data_pipeline.adapters.arrow.byte_source import ByteSource
 from medical_data_pipeline.adapters.arrow.record_cutter import (
@@ -79,6 +79,11 @@ def blocks(source: ByteSource, plan: ReadPlan, sizes: BlockSizes) -> Iterator[Bl
 
 def _body(source: ByteSource, plan: ReadPlan, sizes: BlockSizes) -> Iterator[bytes]:
     chunks = source.text(plan.dialect.encoding, sizes.others)
+    # What is chained is let go once it has been yielded: a file is read for long after its start.
+    return chain(_start(chunks, plan, sizes), chunks)
+
+
+def _start(chunks: Iterator[bytes], plan: ReadPlan, sizes: BlockSizes) -> Iterator[bytes]:
     head = b""
     for chunk in chunks:
         head += chunk
@@ -87,7 +92,6 @@ def _body(source: ByteSource, plan: ReadPlan, sizes: BlockSizes) -> Iterator[byt
     body = head[_offset_of_line(head, plan.dialect.skip_lines) :]
     yield body[: sizes.first]
     yield body[sizes.first :]
-    yield from chunks
 
 
 def _offset_of_line(data: bytes, line: int) -> int:

@@ -10,6 +10,11 @@ import pyarrow as pa
 from medical_data_pipeline.model.forms import Form, FormKind, classify
 
 BLANKS = b" \t"
+# Digits up to which no number of these forms changes as a 64-bit integer or as a double.
+_SAFE_DIGITS = 15
+_TELLING = frozenset(
+    {FormKind.INTEGER, FormKind.DECIMAL, FormKind.BOOLEAN, FormKind.THOUSANDS, FormKind.TOKEN}
+)
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,11 @@ class CodedForms:
     codes: npt.NDArray[np.integer]
     tokens: Mapping[int, str] = field(default_factory=dict)
     is_padded: bool = False
+
+
+def tells_all(form: Form) -> bool:
+    """Whether no cell of this form has to be looked at by its value."""
+    return form.kind in _TELLING and form.digits + form.scale <= _SAFE_DIGITS
 
 
 def form_of(shape: bytes) -> Form:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from threading import Event
@@ -80,11 +80,9 @@ class ArrowConversionSession(ConversionSession):
         self.close()
         self._sizes = fitting_sizes(next(self._source.text(plan.dialect.encoding, _HEAD_BYTES), b""))
         found = blocks(self._source, plan, self._sizes)
-        first_block = next(found, None)
-        if first_block is None:
+        first = _first_of(found, plan)
+        if first is None:
             return combined([], plan)
-        parsed = parse_block(first_block, plan, plan.columns)
-        first = _FirstBlock(first_block, parsed, _profile_first(parsed, plan))
         if self._shared is not None:
             second_block = next(found, None)
             if second_block is None:
@@ -92,10 +90,16 @@ class ArrowConversionSession(ConversionSession):
                 self._only = first
                 return combined([first.profile], plan)
             found = chain([second_block], found)
-        self._habits = habits_of(parsed, plan.columns)
-        self._guessed = TableWriter(plan, guess(combined([first.profile], plan)), self._habits)
+        self._habits = habits_of(first.parsed, plan.columns)
+        known = first.profile
+        self._guessed = TableWriter(plan, guess(combined([known], plan)), self._habits)
         try:
-            return self._profile_all(first, found, plan)
+            undecided = [name for name in plan.columns if not known.facts[name].is_settled]
+            passing = _Pass(plan, plan.columns, undecided, self._guessed)
+            passing.write_first(first)
+            # All its cells as text are some tens of megabytes, and the pass over the rest takes long.
+            del first
+            return self._profile_rest(known, found, passing)
         except BaseException:
             self.close()
             raise
@@ -164,12 +168,9 @@ class ArrowConversionSession(ConversionSession):
             self._guessed.abandon()
             self._guessed = None
 
-    def _profile_all(self, first: "_FirstBlock", rest: Iterator[Block], plan: ReadPlan) -> Profile:
-        undecided = [name for name in plan.columns if not first.profile.facts[name].is_settled]
-        passing = _Pass(plan, plan.columns, undecided, self._guessed)
-        passing.write_first(first)
+    def _profile_rest(self, first: BlockProfile, rest: Iterator[Block], passing: "_Pass") -> Profile:
         others = run_pass(rest, passing.work, passing.places)
-        profile = combined(chain([first.profile], others), plan)
+        profile = combined(chain([first], others), passing.plan)
         if not passing.is_writing:
             self.close()
         return profile
@@ -184,16 +185,13 @@ class _FirstBlock:
     profile: BlockProfile
 
 
-def _profile_first(parsed: ParsedBlock, plan: ReadPlan) -> BlockProfile:
-    found = profile_block(parsed, 0, plan.columns, plan)
-    return BlockProfile(
-        found.rows_read,
-        found.short_rows,
-        found.rejected,
-        found.facts,
-        found.short_facts,
-        samples_of(parsed, plan.columns),
-    )
+def _first_of(found: Iterator[Block], plan: ReadPlan) -> _FirstBlock | None:
+    block = next(found, None)
+    if block is None:
+        return None
+    parsed = parse_block(block, plan, plan.columns)
+    profile = profile_block(parsed, 0, plan.columns, plan)
+    return _FirstBlock(block, parsed, replace(profile, samples=samples_of(parsed, plan.columns)))
 
 
 class _Pass:
@@ -202,7 +200,7 @@ class _Pass:
     def __init__(
         self, plan: ReadPlan, wanted: Sequence[str], undecided: Sequence[str], writer: TableWriter | None
     ) -> None:
-        self._plan = plan
+        self.plan = plan
         self._wanted = wanted
         self._undecided = undecided
         self._writer = writer
@@ -220,9 +218,9 @@ class _Pass:
 
     def work(self, block: Block) -> BlockProfile:
         columns = self._wanted if self.is_writing else self._undecided or self._wanted[:1]
-        parsed = parse_block(block, self._plan, columns)
+        parsed = parse_block(block, self.plan, columns)
         place = self.places.report(block.number, parsed.rows_read, line_count(block.data))
-        profile = profile_block(parsed, place.row, self._undecided, self._plan)
+        profile = profile_block(parsed, place.row, self._undecided, self.plan)
         if columns is self._wanted:
             self._write(block, parsed, place)
         return profile

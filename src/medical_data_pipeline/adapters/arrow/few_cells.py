@@ -6,15 +6,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from medical_data_pipeline.adapters.arrow.coded_forms import tells_all
 from medical_data_pipeline.model.facts import ColumnFacts
 from medical_data_pipeline.model.forms import TEXT_FORM, Form, FormKind, classify, shapes_of_lines
 
 FEW_CELLS = 300
-# Digits up to which no number of these forms changes as a 64-bit integer or as a double.
-_SAFE_DIGITS = 15
 _BLANKS = " \t"
-_NUMBERS = frozenset({FormKind.INTEGER, FormKind.DECIMAL})
-_SETTLED_BY_FORM = _NUMBERS | {FormKind.BOOLEAN, FormKind.THOUSANDS, FormKind.TOKEN}
 
 
 def few_cells_facts(column: pa.StringArray, rows: npt.NDArray[np.int64]) -> ColumnFacts | None:
@@ -36,7 +33,7 @@ def few_cells_facts(column: pa.StringArray, rows: npt.NDArray[np.int64]) -> Colu
         form, row = classify(shape), int(rows[cells.index(text)])
         if form.kind is FormKind.TEXT:
             return ColumnFacts(nulls, empties, {TEXT_FORM: distinct.total()}, {TEXT_FORM: row})
-        if form.kind not in _SETTLED_BY_FORM or form.digits + form.scale > _SAFE_DIGITS:
+        if not tells_all(form):
             return None
         counts[shape], first_rows[shape] = distinct[text], row
     return _summed(ColumnFacts(nulls, empties), counts, first_rows)

@@ -16,6 +16,8 @@ from medical_data_pipeline.model.conversion import WrittenFile
 ROWS_A_GROUP = 120_000
 _BYTES_A_GROUP = 48 << 20
 _MAX_PART_BYTES = 400 << 20
+# The writer keeps some kilobytes about each column of each group of rows until its file is closed.
+_MAX_PART_CHUNKS = 20_000
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -59,6 +61,7 @@ class PartWriter:
         self._writer: pq.ParquetWriter | None = None
         self._path = directory
         self._rows = 0
+        self._chunks = 0
         self._finished: list[tuple[Path, int]] = []
 
     def write(self, table: pa.Table) -> None:
@@ -108,13 +111,14 @@ class PartWriter:
             writer = self._writer or self._open()
             writer.write_table(table, row_group_size=table.num_rows)
             self._rows += table.num_rows
+            self._chunks += table.num_columns
             _begin_to_store(self._path)
-            if self._path.stat().st_size > _MAX_PART_BYTES:
+            if self._path.stat().st_size > _MAX_PART_BYTES or self._chunks > _MAX_PART_CHUNKS:
                 self._close()
 
     def _open(self) -> pq.ParquetWriter:
         self._path = self._directory / f".{self._prefix}-{len(self._finished):05d}.parquet"
-        self._rows = 0
+        self._rows = self._chunks = 0
         self._directory.mkdir(exist_ok=True)
         deltas = frozenset(self._encodings.deltas)
         self._writer = pq.ParquetWriter(

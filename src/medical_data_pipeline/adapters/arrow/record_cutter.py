@@ -103,15 +103,15 @@ def _is_regular(data: bytes, quotes: Positions, dialect: Dialect) -> bool:
 
 def _cut_regular(data: bytes, quotes: Positions) -> Cut:
     """The last line end outside quotes: looked for in the gaps between quoted fields, from the back."""
-    before = len(data) if len(quotes) % 2 == 0 else int(quotes[-1])
-    index = len(quotes) - (1 if len(quotes) % 2 == 0 else 2)
-    while True:
-        after = int(quotes[index]) + 1 if index >= 0 else 0
-        end = last_line_end(data, before, after)
-        if end or index < 0:
+    is_open = len(quotes) % 2 == 1
+    starts = np.concatenate([[0], quotes[1::2] + 1])
+    ends = quotes[0::2] if is_open else np.append(quotes[0::2], len(data))
+    # A doubled quote is a gap without room; notes may have hundreds of thousands of them.
+    for index in np.flatnonzero(ends > starts)[::-1].tolist():
+        end = last_line_end(data, int(ends[index]), int(starts[index]))
+        if end:
             return Cut(end, (), quotes[quotes < end])
-        before = int(quotes[index - 1])
-        index -= 2
+    return Cut(0, (), quotes[:0])
 
 
 def _plain_text(dialect: Dialect) -> re.Pattern[bytes]:

@@ -15,7 +15,6 @@ import pyarrow as pa
 from medical_data_pipeline.adapters.arrow.block_parser import ParsedBlock
 from medical_data_pipeline.adapters.arrow.block_profile import Habits
 from medical_data_pipeline.adapters.arrow.blocks import Block
-from medical_data_pipeline.adapters.arrow.cells import typed_cells
 from medical_data_pipeline.adapters.arrow.file_pass import SERIES, Place
 from medical_data_pipeline.adapters.arrow.lineage import (
     CONSTANT_TEXTS,
@@ -38,6 +37,7 @@ from medical_data_pipeline.adapters.arrow.rejected_rows import (
     rejected_rows,
 )
 from medical_data_pipeline.adapters.arrow.shared_files import ArrowSharedFiles, HeldTables
+from medical_data_pipeline.adapters.arrow.wide_cells import typed_columns
 from medical_data_pipeline.errors import FileRefused
 from medical_data_pipeline.model.conversion import ReadPlan, WritePlan, WriteReport, WrittenFile
 from medical_data_pipeline.model.quarantine import RejectedRow, RejectReason
@@ -93,8 +93,8 @@ class TableWriter:
             pa.ArrowInvalid: a cell does not fit a type that is not forced.
         """
         columns, faults = [], []
-        for column in self.plan.columns:
-            typed = typed_cells(parsed.column(column.source), column)
+        cells = [parsed.column(column.source) for column in self.plan.columns]
+        for column, typed in zip(self.plan.columns, typed_columns(cells, self.plan.columns), strict=True):
             columns.append(typed.column)
             if typed.misfits is not None:
                 fault = Fault(RejectReason.WRONG_TYPE, typed.misfits, column.name, str(column.type))
