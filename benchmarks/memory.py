@@ -4,6 +4,7 @@
 """
 
 import argparse
+import gzip
 import random
 import shutil
 import sys
@@ -67,8 +68,6 @@ def one_long_cell(folder: Path) -> Path:
 
 def packed(folder: Path) -> Path:
     """The 500 MB of observations in gzip, UTF-16: unpacked and transcoded on the way."""
-    import gzip  # noqa: PLC0415 - only here
-
     source, path = generate(SHAPES[0], folder, 1), folder / "packed.csv.gz"
     with (
         source.open(encoding="utf-8") as text,

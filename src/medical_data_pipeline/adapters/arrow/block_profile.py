@@ -49,8 +49,7 @@ def profile_block(
     """The facts of `columns` in a block that begins after `first_row` rows."""
     rows = (np.arange(parsed.rows_read) if parsed.rows is None else parsed.rows) + first_row + 1
     cells = {
-        name: _without_declared_nulls(parsed.column(name), plan.null_tokens.get(name, ()))
-        for name in columns
+        name: _without_declared_nulls(parsed.column(name), plan.null_tokens.get(name, ())) for name in columns
     }
     short = parsed.is_short
     if short is None or not short.any():

@@ -19,6 +19,8 @@ from medical_data_pipeline.model.quarantine import RejectReason
 MAX_BLOCK_BYTES = 8 << 20
 _MIN_BLOCK_BYTES = 4 << 20
 _ROWS_A_BLOCK = 98_304
+# Rows this long have thousands of columns, each of which takes some room of its own for every block.
+_LONG_ROW_BYTES = 8 << 10
 # The first block is worked on alone, since the guess is made of it: large enough for a good one, no larger.
 _MIN_FIRST_BLOCK_BYTES = 1 << 20
 _ROWS_A_FIRST_BLOCK = 16_384
@@ -38,6 +40,8 @@ class BlockSizes:
 def fitting_sizes(head: bytes) -> BlockSizes:
     """For a file that begins with `head`: blocks of about as many rows as a row group has."""
     rows = max(1, head.count(b"\n"), head.count(b"\r"))
+    if len(head) // rows > _LONG_ROW_BYTES:
+        return BlockSizes(_MIN_FIRST_BLOCK_BYTES, _MIN_BLOCK_BYTES)
     others = min(MAX_BLOCK_BYTES, max(_MIN_BLOCK_BYTES, len(head) * _ROWS_A_BLOCK // rows))
     return BlockSizes(
         min(others, max(_MIN_FIRST_BLOCK_BYTES, len(head) * _ROWS_A_FIRST_BLOCK // rows)), others

@@ -65,7 +65,7 @@ def _zero_lengths(column: pa.StringArray) -> int:
 
 @dataclass(frozen=True)
 class _Coded:
-    """For each column a row of codes, one a cell; from 3 on `forms` names them, and the tokens that are one."""
+    """For each column a row of codes, one a cell; from 3 on `forms` names them, and those that are tokens."""
 
     codes: npt.NDArray[np.int64]
     forms: tuple[tuple[Form, str], ...]
