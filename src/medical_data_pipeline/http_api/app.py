@@ -1,7 +1,5 @@
 """Assembles the HTTP application: the same for a server on one's own machine and for AWS."""
 
-from typing import Any
-
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -15,12 +13,16 @@ from medical_data_pipeline.http_api import (
     table_routes,
     upload_routes,
 )
-from medical_data_pipeline.http_api.contract import Operation, openapi_document, operations
+from medical_data_pipeline.http_api.contract import (
+    matching,
+    openapi_document,
+    operations,
+    require_known_parameters,
+)
 from medical_data_pipeline.http_api.idempotency import IdempotencyKeys
 from medical_data_pipeline.http_api.metrics import HttpMetrics
 from medical_data_pipeline.http_api.problem import (
     RequestProblem,
-    invalid_parameter,
     problem_from_pipeline,
     problem_from_status,
     problem_from_validation,
@@ -38,7 +40,7 @@ def create_app(services: Services, version: str = "1") -> FastAPI:
         version=version,
         docs_url=None,
         redoc_url=None,
-        dependencies=[Depends(_require_known_parameters)],
+        dependencies=[Depends(require_known_parameters)],
         redirect_slashes=False,
     )
     for router in _routers(services):
@@ -74,21 +76,6 @@ def _routers(services: Services) -> list[APIRouter]:
     ]
 
 
-async def _require_known_parameters(request: Request) -> None:
-    """A misspelt parameter must not be ignored: the answer would be to another question."""
-    if not request.scope["query_string"]:
-        return
-    known = next(
-        (each.query_parameters for each in _matching(request) if each.method == request.method), frozenset()
-    )
-    names = [name for name, _ in request.query_params.multi_items()]
-    if not known.issuperset(names):
-        listed = ", ".join(sorted(known)) or "none"
-        raise invalid_parameter("query", f"there is a parameter that is not known here; known are: {listed}")
-    if len(names) != len(set(names)):
-        raise invalid_parameter("query", "a parameter is there twice")
-
-
 async def _answer_error(request: Request, error: Exception) -> Response:
     return problem_response(_problem(request, error), request.scope["request_id"])
 
@@ -102,14 +89,9 @@ def _problem(request: Request, error: Exception) -> RequestProblem:
         case RequestValidationError():
             return problem_from_validation(error)
         case HTTPException(status_code=405):
-            allowed = ", ".join(sorted({each.method for each in _matching(request)}))
+            allowed = ", ".join(sorted({each.method for each in matching(request)}))
             return problem_from_status(405, {"Allow": allowed})
         case HTTPException():
             return problem_from_status(error.status_code, error.headers)
         case _:
             raise error
-
-
-def _matching(request: Request) -> list[Operation]:
-    path: Any = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
-    return [each for each in request.app.state.operations if each.path.fullmatch(path)]

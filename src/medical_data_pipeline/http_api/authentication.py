@@ -13,6 +13,11 @@ _bearer = HTTPBearer(scheme_name="token", description="The token of `mdp serve`"
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
+async def credentials_of(request: Request) -> HTTPAuthorizationCredentials | None:
+    """The bearer token sent with the request."""
+    return await _bearer(request)
+
+
 async def services_of(request: Request) -> Services:
     services = request.app.state.services
     assert isinstance(services, Services)  # noqa: S101 - tells the type checker, nobody else

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
 from medical_data_pipeline.http_api.documents import NewQuery
-from medical_data_pipeline.http_api.problem import Problem
+from medical_data_pipeline.http_api.problem import Problem, invalid_parameter
 
 _REF = "#/components/schemas/{model}"
 _METHODS = ("get", "put", "post", "delete")
@@ -73,3 +73,24 @@ def _path_pattern(path: str) -> re.Pattern[str]:
 def _query_parameters(operation: Mapping[str, Any]) -> frozenset[str]:
     parameters = operation.get("parameters", [])
     return frozenset(each["name"] for each in parameters if each["in"] == "query")
+
+
+async def require_known_parameters(request: Request) -> None:
+    """A misspelt parameter must not be ignored: the answer would be to another question."""
+    if not request.scope["query_string"]:
+        return
+    known = next(
+        (each.query_parameters for each in matching(request) if each.method == request.method), frozenset()
+    )
+    names = [name for name, _ in request.query_params.multi_items()]
+    if not known.issuperset(names):
+        listed = ", ".join(sorted(known)) or "none"
+        raise invalid_parameter("query", f"there is a parameter that is not known here; known are: {listed}")
+    if len(names) != len(set(names)):
+        raise invalid_parameter("query", "a parameter is there twice")
+
+
+def matching(request: Request) -> list[Operation]:
+    """The operations on the request's path, whatever their method."""
+    path: Any = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    return [each for each in request.app.state.operations if each.path.fullmatch(path)]

@@ -79,6 +79,7 @@ def command(  # noqa: PLR0913 - one parameter an option
             port=port,
             log_level="warning",
             access_log=False,
+            proxy_headers=False,
             log_config=None,
             timeout_graceful_shutdown=ANSWER_TIMEOUT_S,
             ssl_certfile=tls_cert,
