@@ -25,7 +25,7 @@ _LARGE_AT_ONCE = 1
 # How long a commit waits for further loads that are being converted right now: it costs the same for all, so
 # the wait grows with what the last one took.
 _GATHER_S = 0.02
-_MAX_GATHER_S = 0.25
+_MAX_GATHER_S = 1.0
 _GATHER_SHARE = 3.0
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Path, Request
 from fastapi.routing import APIRoute
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from medical_data_pipeline.conversion.intake import Preconditions, Upload
 from medical_data_pipeline.errors import ObjectNotFound
@@ -134,7 +134,8 @@ async def put_input(
 def _acknowledged(upload: Upload, root_path: str) -> Response:
     load = upload.load
     headers = {"Location": f"{root_path}/loads/{load.load_id}", "ETag": f'"{load.version}"'}
-    return JSONResponse(load_info(load).model_dump(mode="json"), 201 if upload.is_new else 200, headers)
+    answer = load_info(load).model_dump_json()
+    return Response(answer, 201 if upload.is_new else 200, headers, "application/json")
 
 
 def _digest(where: str, text: str | None, size_bytes: int) -> bytes | None:
