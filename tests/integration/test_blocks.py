@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from medical_data_pipeline.adapters.arrow.block_parser import ParsedBlock, parse_block
 from medical_data_pipeline.adapters.arrow.blocks import Block, BlockSizes, blocks
 from medical_data_pipeline.adapters.arrow.byte_source import ByteSource
+from medical_data_pipeline.conversion.tokenizer import tokenize
 from medical_data_pipeline.model.conversion import ReadPlan
 from medical_data_pipeline.model.dialect import Dialect
 
@@ -80,6 +81,34 @@ def test_blocks_of_a_well_written_file_hold_what_another_reader_finds(
     found = rows_of(cut(file.getvalue(), dialect, sizes), dialect)
 
     assert found == [tuple(row) for row in csv.reader(io.StringIO(file.getvalue(), newline=""))]
+
+
+def escaped(cell: str) -> str:
+    """As MySQL's `INTO OUTFILE` writes a cell: what could end it is escaped, and so is the escape itself."""
+    return "".join("\\" + char if char in '\\,"\n' else char for char in cell)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.tuples(CELLS, CELLS, CELLS), max_size=12), st.booleans(), SIZES)
+def test_an_escaped_line_end_is_a_part_of_its_cell(
+    table: list[tuple[str, str, str]], is_quoted: bool, sizes: BlockSizes
+) -> None:
+    table = [tuple("x" + cell.replace("\r", "") for cell in row) for row in table]  # type: ignore[misc]
+    form = '"{}"' if is_quoted else "{}"
+    text = "".join(",".join(form.format(escaped(cell)) for cell in row) + "\n" for row in table)
+    dialect = Dialect(escape="\\", has_header=False)
+
+    assert rows_of(cut(text, dialect, sizes), dialect) == table
+    assert [record.texts for record in tokenize(text, dialect)] == table
+
+
+def test_an_escaped_line_end_of_windows_is_a_part_of_its_cell_too() -> None:
+    dialect = Dialect(escape="\\", has_header=False)
+    text = "a,one\\\r\ntwo,b\r\nc,C:\\\\,d\r\n"
+
+    for size in range(3, 30):
+        found = rows_of(cut(text, dialect, BlockSizes(size, size)), dialect)
+        assert found == [("a", "one\r\ntwo", "b"), ("c", "C:\\", "d")]
 
 
 def test_a_line_that_begins_a_quote_is_set_aside_wherever_its_block_ends() -> None:

@@ -74,7 +74,7 @@ def _quotes(text: str) -> tuple[str, ...]:
 
 
 def _escapes(text: str) -> tuple[str, ...]:
-    return ("", "\\") if "\\" in text and re.search(r'\\["\',;\t|^~]', text) else ("",)
+    return ("", "\\") if "\\" in text and re.search(r'\\["\',;\t|^~\r\n]', text) else ("",)
 
 
 def _reading(text: str, dialect: Dialect) -> Reading:

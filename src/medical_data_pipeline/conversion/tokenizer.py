@@ -61,8 +61,8 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 def _field_pattern(delimiter: str, quote: str, escape: str) -> re.Pattern[str]:
     stop = re.escape(delimiter) + r"\r\n"
     mark = re.escape(escape)
-    # Before a line end an escape is text, as it is where rows are cut.
-    plain = rf"(?:[^{stop}{mark}]|{mark}[^\r\n]|{mark}(?![^\r\n]))*" if escape else f"[^{stop}]*"
+    # An escaped line end is a part of its cell, as MySQL writes it.
+    plain = rf"(?:[^{stop}{mark}]|{mark}(?:\r\n|[\s\S])|{mark}\Z)*" if escape else f"[^{stop}]*"
     end = rf"({re.escape(delimiter)}|\r\n|\r|\n|\Z)"
     if not quote:
         return re.compile(f"()()(){plain}{end}")
@@ -126,7 +126,7 @@ def _unescaped(text: str, dialect: Dialect) -> str:
     if not dialect.escape or dialect.escape not in text:
         return text
     marks = re.escape(dialect.quote + dialect.delimiter + dialect.escape)
-    return re.sub(rf"{re.escape(dialect.escape)}([{marks}])", r"\1", text)
+    return re.sub(rf"{re.escape(dialect.escape)}([{marks}]|\r\n|\r|\n)", r"\1", text)
 
 
 def _line_ends(text: str) -> int:

@@ -131,16 +131,16 @@ def _records(chunks: Iterator[bytes], plan: ReadPlan) -> Iterator[tuple[bytes, C
 
 
 def _end_without_quotes(pending: bytes, chunk: bytes, plan: ReadPlan) -> int:
-    """Where the last record that ends in `chunk` does; 0: none does, or a quote may have a say in it."""
-    quote = plan.dialect.quote.encode()
-    if quote and (quote in chunk or quote in pending):
+    """Where the last record that ends in `chunk` does; 0: none does, or a mark may have a say in it."""
+    marks = [mark.encode() for mark in (plan.dialect.quote, plan.dialect.escape) if mark]
+    if any(mark in chunk or mark in pending for mark in marks):
         return 0
     return cut_records(chunk, replace(plan.dialect, quote=""), is_last=False).end
 
 
 def _without_unclosed(pending: bytes, plan: ReadPlan) -> Cut:
     """Cut as if the data ended at its last line: the open quote at its start is then known as unclosed."""
-    end = last_line_end(pending, len(pending))
+    end = last_line_end(pending, len(pending), escape=plan.dialect.escape)
     if not end:
         raise FileRefused("RECORD_TOO_LONG", f"a line is longer than {MAX_RECORD_BYTES >> 20} MB")
     return cut_records(pending[:end], plan.dialect, is_last=True)

@@ -46,11 +46,15 @@ def _bare_quotes(dialect: Dialect) -> re.Pattern[bytes]:
 
 @lru_cache(maxsize=8)
 def _lone_escapes(dialect: Dialect) -> re.Pattern[bytes]:
-    """An escape and the mark of the dialect that it escapes; before anything else it is text."""
+    """An escape and the mark or line end that it escapes; before anything else it is text."""
     escape = re.escape(dialect.escape.encode())
     marks = b"".join(re.escape(mark.encode()) for mark in (dialect.quote, dialect.delimiter, dialect.escape))
-    return re.compile(rb"(%b[%b])|%b" % (escape, marks, escape))
+    return re.compile(rb"(%b[%b\n]|%b\r(?!\n))|%b(\r\n)?" % (escape, marks, escape, escape))
 
 
 def _doubled(found: re.Match[bytes]) -> bytes:
+    if found[2]:
+        # The parser takes an escape for one byte, and the rest for the end of the row.
+        escape = found[0][:1]
+        return escape + b"\r" + escape + b"\n"
     return found[1] or found[0] * 2

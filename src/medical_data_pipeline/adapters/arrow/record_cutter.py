@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_left
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -20,21 +20,25 @@ class Cut:
 
     `quotes` are the starts and ends of quoted fields within the cut, for those who look for line ends.
     `tails`: fields that go on behind their closing quote, which the parser would read without their quotes.
+    `escape`: the mark that takes its meaning from a line end behind it, if there is any in the data.
     """
 
     end: int
     unclosed: tuple[tuple[int, int], ...] = ()
     quotes: Positions | None = None
     tails: tuple[tuple[int, int], ...] = ()
+    escape: str = ""
 
 
 def cut_records(data: bytes, dialect: Dialect, is_last: bool) -> Cut:
     """The longest run of complete records at the start of `data`; all of it when `is_last`."""
+    escape = dialect.escape if dialect.escape and dialect.escape.encode() in data else ""
     if not dialect.quote or dialect.quote.encode() not in data:
-        return Cut(len(data) if is_last else last_line_end(data, len(data)))
+        return Cut(len(data) if is_last else last_line_end(data, len(data), escape=escape), escape=escape)
     quotes = _quote_positions(data, dialect)
-    has_escapes = bool(dialect.escape) and dialect.escape.encode() in data
-    if not has_escapes and _is_regular(data, quotes, dialect) and not (is_last and len(quotes) % 2):
+    if escape:
+        return replace(_QuoteScan(data, quotes, dialect, is_last).cut(), escape=escape)
+    if _is_regular(data, quotes, dialect) and not (is_last and len(quotes) % 2):
         return Cut(len(data), (), quotes) if is_last else _cut_regular(data, quotes)
     return _QuoteScan(data, quotes, dialect, is_last).cut()
 
@@ -42,6 +46,9 @@ def cut_records(data: bytes, dialect: Dialect, is_last: bool) -> Cut:
 def record_ends(data: bytes, cut: Cut) -> Positions:
     """The byte after each line end that ends a record."""
     ends = line_ends(data)
+    if cut.escape:
+        is_text = [_is_escaped_end(data, end, cut.escape) for end in ends.tolist()]
+        ends = ends[~np.array(is_text, bool)]
     if cut.quotes is not None and len(cut.quotes):
         ends = ends[np.searchsorted(cut.quotes, ends - 1) % 2 == 0]
     return ends
@@ -58,13 +65,31 @@ def line_ends(data: bytes) -> Positions:
     return ends
 
 
-def last_line_end(data: bytes, before: int, after: int = 0) -> int:
-    """The byte after the last line end in data[after:before], or 0; a CR at the end may be half of one."""
+def last_line_end(data: bytes, before: int, after: int = 0, escape: str = "") -> int:
+    """The byte after the last line end in data[after:before], or 0; a CR at the end may be half of one.
+
+    One behind an `escape` is a part of its cell.
+    """
+    end = _last_line_end(data, before, after)
+    while escape and end and _is_escaped_end(data, end, escape):
+        end = _last_line_end(data, _start_of_line_end(data, end), after)
+    return end
+
+
+def _last_line_end(data: bytes, before: int, after: int) -> int:
     line_feed = data.rfind(b"\n", after, before)
     carriage_return = data.rfind(b"\r", max(line_feed, after), min(before, len(data) - 1))
     if carriage_return > line_feed:
         return carriage_return + (2 if data[carriage_return + 1] == _LF else 1)
     return line_feed + 1 if line_feed >= after else 0
+
+
+def _start_of_line_end(data: bytes, end: int) -> int:
+    return end - 2 if data[end - 2 : end] == b"\r\n" else end - 1
+
+
+def _is_escaped_end(data: bytes, end: int, escape: str) -> bool:
+    return _run_before(data, _start_of_line_end(data, end), ord(escape)) % 2 == 1
 
 
 def _quote_positions(data: bytes, dialect: Dialect) -> Positions:
@@ -117,7 +142,7 @@ def _cut_regular(data: bytes, quotes: Positions) -> Cut:
 def _plain_text(dialect: Dialect) -> re.Pattern[bytes]:
     """What may stand in a field outside quotes."""
     delimiter, escape = re.escape(dialect.delimiter.encode()), re.escape(dialect.escape.encode())
-    escaped = rb"|%b[^\r\n]|%b(?![^\r\n])" % (escape, escape) if escape else b""
+    escaped = rb"|%b(?:\r\n|[\s\S])|%b\Z" % (escape, escape) if escape else b""
     return re.compile(rb"(?:[^%b\r\n%b]%b)*" % (delimiter, escape, escaped))
 
 
@@ -129,7 +154,7 @@ class _QuoteScan:
         self._at = quotes.tolist()
         self._bounds = {ord(dialect.delimiter), _LF, _CR}
         self._plain = _plain_text(dialect)
-        self._escape = ord(dialect.escape) if dialect.escape else None
+        self._escape = dialect.escape
         self._is_last = is_last
         self._spans: list[int] = []
         self._unclosed: list[tuple[int, int]] = []
@@ -158,9 +183,11 @@ class _QuoteScan:
         before = position - 1
         if position == 0 or self._data[before] not in self._bounds:
             return position == 0
-        if self._escape is None or self._data[before] in (_LF, _CR):
+        if not self._escape:
             return True
-        return _run_before(self._data, before, self._escape) % 2 == 0
+        if self._data[before] in (_LF, _CR):
+            return not _is_escaped_end(self._data, position, self._escape)
+        return _run_before(self._data, before, ord(self._escape)) % 2 == 0
 
     def _closing(self, opening: int) -> int | None:
         """The index of the quote that closes the field; doubled ones are passed over."""
@@ -199,15 +226,20 @@ class _QuoteScan:
         for close_at in range(len(self._spans) - 1, 0, -2):
             if self._spans[close_at] < floor:
                 break
-            end = last_line_end(self._data, before, self._spans[close_at] + 1)
+            end = self._last_line_end(before, self._spans[close_at] + 1)
             if end:
                 return end
             before = self._spans[close_at - 1]
-        return last_line_end(self._data, before, floor) or floor
+        return self._last_line_end(before, floor) or floor
 
     def _line_stop(self, opening: int) -> int:
-        found = _LINE_END.search(self._data, opening)
-        return found.end() if found else len(self._data)
+        for found in _LINE_END.finditer(self._data, opening):
+            if not self._escape or not _is_escaped_end(self._data, found.end(), self._escape):
+                return found.end()
+        return len(self._data)
+
+    def _last_line_end(self, before: int, after: int = 0) -> int:
+        return last_line_end(self._data, before, after, self._escape)
 
     def _cut_before(self, end: int) -> Cut:
         spans = np.array(self._spans, np.int64)
@@ -215,11 +247,11 @@ class _QuoteScan:
             return Cut(end, tuple(self._unclosed), spans, tuple(self._tails))
         before = end
         for close_at in range(len(spans) - 1, -1, -2):
-            line_end = last_line_end(self._data, before, int(spans[close_at]) + 1)
+            line_end = self._last_line_end(before, int(spans[close_at]) + 1)
             if line_end:
                 return self._cut_at(line_end, spans)
             before = int(spans[close_at - 1])
-        return self._cut_at(last_line_end(self._data, before), spans)
+        return self._cut_at(self._last_line_end(before), spans)
 
     def _cut_at(self, end: int, spans: Positions) -> Cut:
         unclosed, tails = (
