@@ -4,6 +4,7 @@ import csv
 import io
 from dataclasses import replace
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -34,6 +35,16 @@ WHOLE = BlockSizes(1 << 20, 1 << 20)
 def cut(text: str, dialect: Dialect, sizes: BlockSizes) -> list[Block]:
     plan = ReadPlan(dialect, COLUMNS, is_encoding_lenient=True)
     return list(blocks(ByteSource(io.BytesIO(text.encode())), plan, sizes))
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_lines_above_the_table_are_left_out_however_little_is_read_at_a_time(line_end: str) -> None:
+    dialect = Dialect(has_header=False, skip_lines=3)
+    text = line_end.join(["Report", "", "of the ward", "1,2,3", "4,5,6", ""])
+
+    for size in range(1, len(text)):
+        found = rows_of(cut(text, dialect, BlockSizes(size, size)), dialect)
+        assert found == [("1", "2", "3"), ("4", "5", "6")]
 
 
 def rows_of(found: list[Block], dialect: Dialect) -> list[tuple[object, ...]]:

@@ -148,7 +148,9 @@ def _with_odd_rows(
         elif actual == 1 and is_row_count_line(text):
             rejected.append(OddRow(row, text, RejectReason.ROW_COUNT_LINE))
         elif repaired is None:
-            rejected.append(OddRow(row, text, RejectReason.TOO_MANY_FIELDS))
+            is_short = actual < expected
+            reason = RejectReason.TOO_FEW_FIELDS if is_short else RejectReason.TOO_MANY_FIELDS
+            rejected.append(OddRow(row, text, reason))
         else:
             kept.append((row, repaired, actual < expected))
     rows_read = table.num_rows + len(found)
@@ -159,11 +161,17 @@ def _with_odd_rows(
 def _repaired(text: str, actual: int, expected: int, plan: ReadPlan) -> str | None:
     """The row with as many fields as the header, if only empty ones have to come or go."""
     if actual < expected:
-        return text + plan.dialect.delimiter * (expected - actual)
+        # The parser took an escaped line end at the end of the row for the row's own: the cell is not whole.
+        is_whole = not _ends_in_escape(text, plan)
+        return text + plan.dialect.delimiter * (expected - actual) if is_whole else None
     surplus = plan.dialect.delimiter * (actual - expected)
-    rest, escape = text.removesuffix(surplus), plan.dialect.escape
-    is_escaped = bool(escape) and (len(rest) - len(rest.rstrip(escape))) % 2 == 1
-    return None if rest == text or is_escaped else rest
+    rest = text.removesuffix(surplus)
+    return None if rest == text or _ends_in_escape(rest, plan) else rest
+
+
+def _ends_in_escape(text: str, plan: ReadPlan) -> bool:
+    escape = plan.dialect.escape
+    return bool(escape) and (len(text) - len(text.rstrip(escape))) % 2 == 1
 
 
 def _merged(parsed: ParsedBlock, kept: Sequence[tuple[int, str, bool]], plan: ReadPlan) -> ParsedBlock:

@@ -88,12 +88,13 @@ def _body(source: ByteSource, plan: ReadPlan, sizes: BlockSizes) -> Iterator[byt
 
 
 def _start(chunks: Iterator[bytes], plan: ReadPlan, sizes: BlockSizes) -> Iterator[bytes]:
-    head = b""
+    head, start = b"", 0
     for chunk in chunks:
         head += chunk
-        if not plan.dialect.skip_lines or head.count(b"\n") + head.count(b"\r") > plan.dialect.skip_lines + 1:
+        start = _offset_of_line(head, plan.dialect.skip_lines)
+        if start < len(head):
             break
-    body = head[_offset_of_line(head, plan.dialect.skip_lines) :]
+    body = head[start:]
     yield body[: sizes.first]
     yield body[sizes.first :]
 

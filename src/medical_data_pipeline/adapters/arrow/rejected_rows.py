@@ -18,6 +18,8 @@ from medical_data_pipeline.model.quarantine import QUARANTINE_COLUMNS, RejectedR
 QUARANTINE_FOLDER = "_quarantine"
 QUARANTINE_SCHEMA = pa.schema([(column.name, arrow_type(column.type)) for column in QUARANTINE_COLUMNS])
 
+_BY_WIDTH = (RejectReason.TOO_MANY_FIELDS, RejectReason.TOO_FEW_FIELDS)
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -68,7 +70,7 @@ def rejected_rows(typed: TypedBlock, read: ReadPlan) -> list[RejectedRow]:
 
 def _odd(odd: OddRow, lines: "_RowTexts", place: Place) -> RejectedRow:
     # What was set aside before parsing is not in the block; what the parser met may have been rewritten.
-    raw = lines.text(odd.row) if odd.reason is RejectReason.TOO_MANY_FIELDS else odd.raw
+    raw = lines.text(odd.row) if odd.reason in _BY_WIDTH else odd.raw
     return RejectedRow(place.row + odd.row + 1, lines.line(odd.row), odd.reason, "", "", raw)
 
 
