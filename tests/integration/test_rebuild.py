@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from medical_data_pipeline.errors import BackendUnavailable
 from medical_data_pipeline.model.dataset import Dataset, LoadMode
 from tests.integration.pipelines import Running, Start
 
@@ -117,4 +118,23 @@ def test_a_rebuild_that_was_cut_short_can_be_run_again(start: Start) -> None:
     after = start(is_started=False, **DATASETS)
     after.pipeline.rebuild()
 
+    assert contents(after) == expected
+
+
+def test_a_rebuild_in_which_a_file_fails_says_so(start: Start) -> None:
+    before = loaded_once(start)
+    expected = contents(before)
+    assert before.pipeline.stop(20)
+
+    def failing(milestone: str) -> None:
+        if milestone == "manifest-written":
+            raise BackendUnavailable("the disk did not answer")
+
+    failed = start(failing, is_started=False, **DATASETS)
+    with pytest.raises(BackendUnavailable, match="a file could not be loaded again"):
+        failed.pipeline.rebuild()
+    assert failed.pipeline.stop(20)
+
+    after = start(is_started=False, **DATASETS)
+    after.pipeline.rebuild()
     assert contents(after) == expected

@@ -31,11 +31,11 @@ from medical_data_pipeline.composition.upkeep import Upkeep
 from medical_data_pipeline.conversion.intake import DatasetBook, IntakeService, Milestone
 from medical_data_pipeline.conversion.load_conversion import LoadConversion
 from medical_data_pipeline.conversion.service import ConversionService
-from medical_data_pipeline.errors import BackendUnavailable, PipelineError, TableNotFound
+from medical_data_pipeline.errors import BackendUnavailable, LoadNotFound, PipelineError, TableNotFound
 from medical_data_pipeline.model.dataset import Dataset
 from medical_data_pipeline.model.keys import RAW_PREFIX
-from medical_data_pipeline.model.load import Load
-from medical_data_pipeline.model.objects import ObjectHead
+from medical_data_pipeline.model.load import Load, LoadState
+from medical_data_pipeline.model.objects import ObjectHead, load_id
 from medical_data_pipeline.model.quarantine import quarantine_table
 from medical_data_pipeline.ports import Clock, LoadFilter
 from medical_data_pipeline.query.policies import FullAccess
@@ -186,7 +186,7 @@ class LocalPipeline:
         nor the catalog to be there.
 
         Raises:
-            BackendUnavailable: a load did not come to an end.
+            BackendUnavailable: a load failed, or did not come to an end.
         """
         self._worker.start()
         self._require_settled()
@@ -197,19 +197,24 @@ class LocalPipeline:
         files = self._raw_files(table)
         # Within a table one after the other: the file that comes first decides what type a column has.
         for turn in zip_longest(*files):
-            for head in filter(None, turn):
-                self._load_again(head)
+            loads = [self._load_again(head) for head in turn if head]
             self._require_settled()
+            if any(self.ledger.find(load.load_id).state is LoadState.FAILED for load in loads):
+                raise BackendUnavailable("a file could not be loaded again: mdp loads --state failed")
         return sum(map(len, files))
 
     def _require_settled(self) -> None:
         if not self.wait_settled(_REBUILD_WAIT_S):
             raise BackendUnavailable("a file was not loaded in time")
 
-    def _load_again(self, head: ObjectHead) -> None:
+    def _load_again(self, head: ObjectHead) -> Load:
+        upload = self.intake.announce(head)
+        if upload is not None:
+            return upload.load
+        # What is not new the ledger knows.
         latest = self.ledger.latest(head.ref)
-        if self.intake.announce(head) is None and latest is not None:
-            self.intake.replay(latest)
+        assert latest is not None  # noqa: S101 - tells the type checker, nobody else
+        return self.intake.replay(latest)
 
     def _raw_files(self, wanted: str | None) -> list[list[ObjectHead]]:
         """The raw files of each table, in the order in which they came."""
@@ -222,9 +227,16 @@ class LocalPipeline:
         return [sorted(heads, key=self._order) for heads in tables.values()]
 
     def _order(self, head: ObjectHead) -> tuple[str, datetime, str]:
-        """By the ledger, which no clock can confuse; files that it does not know by the time they have."""
-        latest = self.ledger.latest(head.ref)
-        return (latest.sequencer if latest else "~", head.modified_at, head.ref.key)
+        """By the ledger, which no clock can confuse; files that it does not know by the time they have.
+
+        What counts is when the content came, not when it was last loaded again: a rebuild that was cut short
+        has loaded some, and the next one has to go by the same order.
+        """
+        try:
+            came = self.ledger.find(load_id(head.ref, head.version)).sequencer
+        except LoadNotFound:
+            came = "~"
+        return (came, head.modified_at, head.ref.key)
 
     def _disk(self) -> str:
         if shutil.disk_usage(self._data_dir).free <= _FREE_BYTES_NEEDED:
