@@ -11,7 +11,6 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from medical_data_pipeline.adapters.aws.aws_clients import aws_client
 from medical_data_pipeline.adapters.aws.dynamodb_ledger import DynamoDbLedger
 from medical_data_pipeline.adapters.aws.glue_iceberg_catalog import GlueIcebergCatalog
 from medical_data_pipeline.composition.aws_batches import Surroundings
@@ -25,7 +24,7 @@ from medical_data_pipeline.errors import TableNotFound
 from medical_data_pipeline.model.load import Load, LoadState
 from medical_data_pipeline.model.objects import ObjectRef
 from medical_data_pipeline.ports import Clock, LoadFilter
-from tests.aws_emulator import DATABASE, LEDGER_TABLE, emulated_aws
+from tests.aws_emulator import DATABASE, LEDGER_TABLE, emulated_aws, shared_client
 
 BUCKET = "medical-data"
 
@@ -38,17 +37,17 @@ class AwsBench:
     queues: Mapping[str, str]
     sequence: int = 0
     told: list[Happening] = field(default_factory=list)
-    clients: Any = aws_client
+    clients: Any = shared_client
     clock: Clock = lambda: datetime.now(UTC)
     reached: Milestone = nothing
 
     @property
     def ledger(self) -> DynamoDbLedger:
-        return DynamoDbLedger(aws_client("dynamodb"), LEDGER_TABLE)
+        return DynamoDbLedger(shared_client("dynamodb"), LEDGER_TABLE)
 
     @property
     def catalog(self) -> GlueIcebergCatalog:
-        return GlueIcebergCatalog(aws_client("glue"), aws_client("s3"), DATABASE, BUCKET, self.scratch)
+        return GlueIcebergCatalog(shared_client("glue"), shared_client("s3"), DATABASE, BUCKET, self.scratch)
 
     def conversion(self, **changes: Any) -> ConversionFunction:
         settings = {
@@ -73,7 +72,7 @@ class AwsBench:
     def put(self, key: str, content: str | bytes) -> dict[str, Any]:
         """Store an object; the EventBridge event of it."""
         data = content.encode() if isinstance(content, str) else content
-        answer = aws_client("s3").put_object(Bucket=BUCKET, Key=key, Body=data)
+        answer = shared_client("s3").put_object(Bucket=BUCKET, Key=key, Body=data)
         self.sequence += 1
         return object_event(key, len(data), answer["ETag"].strip('"'), f"{self.sequence:016X}")
 
@@ -86,7 +85,9 @@ class AwsBench:
 
     def manifest_events(self) -> list[dict[str, Any]]:
         """An event of every manifest there is."""
-        listed = aws_client("s3").list_objects_v2(Bucket=BUCKET, Prefix="record_folders/").get("Contents", ())
+        listed = (
+            shared_client("s3").list_objects_v2(Bucket=BUCKET, Prefix="record_folders/").get("Contents", ())
+        )
         return [
             object_event(each["Key"], each["Size"], each["ETag"].strip('"'), "01")
             for each in listed
@@ -123,7 +124,7 @@ class AwsBench:
 
     def queued(self, stage: str) -> list[dict[str, Any]]:
         """The messages that wait in a queue, taken out of it."""
-        sqs = aws_client("sqs")
+        sqs = shared_client("sqs")
         found = []
         while messages := sqs.receive_message(
             QueueUrl=self.queues[stage], MaxNumberOfMessages=10, VisibilityTimeout=600
@@ -131,17 +132,18 @@ class AwsBench:
             found += [json.loads(message["Body"]) for message in messages]
         return found
 
+    def keys(self, prefix: str) -> list[str]:
+        listed = shared_client("s3").list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", ())
+        return [each["Key"] for each in listed]
+
     def exists(self, key: str) -> bool:
-        return any(
-            each["Key"] == key
-            for each in aws_client("s3").list_objects_v2(Bucket=BUCKET, Prefix=key).get("Contents", ())
-        )
+        return key in self.keys(key)
 
 
 @contextmanager
 def aws_bench(scratch: Path) -> Iterator[AwsBench]:
     with emulated_aws(BUCKET):
-        sqs = aws_client("sqs")
+        sqs = shared_client("sqs")
         queues = {stage: sqs.create_queue(QueueName=stage)["QueueUrl"] for stage in ("conversion", "catalog")}
         yield AwsBench(scratch, queues)
 

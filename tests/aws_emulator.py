@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from threading import RLock
 from typing import Any
 
@@ -22,6 +23,10 @@ DATABASE = "medical_data_db"
 LEDGER_TABLE = "medical-data-pipeline-ledger"
 QUERIES_TABLE = "medical-data-pipeline-queries"
 LEDGER_INDEXES = {"by_kind": "kind", "by_table": "table_name", "by_state": "state"}
+
+
+# Making a client takes a tenth of a second, and they are all alike.
+shared_client = cache(aws_client)
 
 
 @contextmanager

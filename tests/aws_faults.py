@@ -1,9 +1,13 @@
-"""AWS calls that fail on purpose: the n-th one, before it is carried out or when its answer gets lost."""
+"""AWS calls that fail on purpose: the n-th, before it is done or with its answer lost; or for too many."""
 
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import Any
 
 import boto3
+from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 
@@ -23,8 +27,14 @@ class FailingCalls:
     wanted: int
     when: str
     made: list[str] = field(default_factory=list)
+    clients: dict[str, Client] = field(default_factory=dict)
 
     def client(self, service: str) -> Client:
+        if service not in self.clients:
+            self.clients[service] = self._made(service)
+        return self.clients[service]
+
+    def _made(self, service: str) -> Client:
         client = boto3.client(service, config=Config(retries={"total_max_attempts": 1, "mode": "standard"}))
         client.meta.events.register_first("before-send.*", self._before)
         client.meta.events.register("after-call.*", self._after)
@@ -42,3 +52,46 @@ class FailingCalls:
     def _after(self, **_: Any) -> None:
         if self.when == AFTER and len(self.made) == self.wanted:
             raise ReadTimeoutError(endpoint_url=_ENDPOINT)
+
+
+@dataclass
+class ThrottledCalls:
+    """Clients to which a service says "too often", for the first `times` calls of each operation."""
+
+    prefix: str
+    times: int
+    patience: Config
+    said: Counter[str] = field(default_factory=Counter)
+    clients: dict[str, Client] = field(default_factory=dict)
+
+    def client(self, service: str) -> Client:
+        if service not in self.clients:
+            made = boto3.client(service, config=self.patience)
+            made.meta.events.register_first("before-send.*", self._answer)
+            self.clients[service] = made
+        return self.clients[service]
+
+    def _answer(self, request: Any, event_name: str, **_: Any) -> AWSResponse | None:
+        operation = event_name.partition(".")[2]
+        if not operation.startswith(self.prefix) or self.said[operation] >= self.times:
+            return None
+        self.said[operation] += 1
+        status, content = _TOO_OFTEN[operation.partition(".")[0]]
+        return AWSResponse(request.url, status, {}, _Content(content))
+
+
+class _Content(BytesIO):
+    def stream(self, **_: Any) -> Iterator[bytes]:
+        yield self.read()
+
+
+# As each of them says it; a queue's key is asked too often as well.
+_TOO_OFTEN = {
+    "s3": (503, b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"),
+    "dynamodb": (
+        400,
+        b'{"__type": "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"}',
+    ),
+    "glue": (400, b'{"__type": "ThrottlingException", "Message": "Rate exceeded"}'),
+    "sqs": (400, b'{"__type": "com.amazonaws.sqs#KmsThrottled", "message": "Rate exceeded"}'),
+}

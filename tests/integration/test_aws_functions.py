@@ -13,7 +13,7 @@ from medical_data_pipeline.entrypoints.spark_conversion import main as spark_job
 from medical_data_pipeline.errors import BackendUnavailable
 from medical_data_pipeline.model.load import LoadState
 from tests.aws_bench import BUCKET, AwsBench, aws_bench, failures, raw, sqs_batch, time_left
-from tests.aws_emulator import DATABASE, LEDGER_TABLE
+from tests.aws_emulator import DATABASE, LEDGER_TABLE, shared_client
 
 CSV = "id,name\n1,Ann\n2,Bob\n"
 ANN, BOB = (1, "Ann"), (2, "Bob")
@@ -130,6 +130,34 @@ def test_what_the_pipeline_writes_itself_is_no_raw_file(aws: AwsBench) -> None:
     assert aws.convert(*aws.manifest_events()) == []
 
     assert len(aws.loads()) == 1
+
+
+def test_a_foreign_file_beside_a_loads_own_is_no_part_of_the_table(aws: AwsBench) -> None:
+    assert aws.convert(aws.put("input/labs/a.csv", CSV)) == []
+    (load,) = aws.loads()
+    aws.put(load.key_of("part-00099.parquet"), "no Parquet at all")
+
+    assert aws.commit(*aws.manifest_events()) == []
+
+    assert aws.rows("labs", "id", "name") == [ANN, BOB]
+
+
+@pytest.mark.parametrize("has_its_size", [False, True])
+def test_a_load_whose_files_were_spoilt_is_converted_again_and_stops_no_other_table(
+    aws: AwsBench, has_its_size: bool
+) -> None:
+    assert aws.convert(aws.put("input/labs/a.csv", CSV), aws.put("input/meds/b.csv", CSV)) == []
+    (spoilt,) = aws.loads("input/labs/a.csv")
+    part = next(key for key in aws.keys(spoilt.prefix) if key.endswith(".parquet"))
+    size_bytes = shared_client("s3").head_object(Bucket=BUCKET, Key=part)["ContentLength"]
+    aws.put(part, bytes(size_bytes) if has_its_size else b"no Parquet at all")
+
+    assert aws.commit(*aws.manifest_events()) == []
+    assert (aws.rows("meds", "id", "name"), aws.rows("labs", "id", "name")) == ([ANN, BOB], [])
+    assert aws.convert(*aws.queued("conversion")) == []
+    assert aws.commit(*aws.manifest_events()) == []
+
+    assert aws.rows("labs", "id", "name") == [ANN, BOB]
 
 
 @pytest.mark.parametrize(

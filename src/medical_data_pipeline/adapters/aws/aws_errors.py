@@ -47,6 +47,7 @@ ERROR_FOR_CODE: dict[str, type[PipelineError]] = {
                 "OperationTimeoutException",
             ),
             *("500", "502", "503", "504", "KMSThrottlingException", "KMSInternalException"),
+            *("KMS.ThrottlingException", "KmsThrottled", "AWS.SimpleQueueService.KmsThrottled"),
             *("ResourceNumberLimitExceededException", "ConcurrentRunsExceededException"),
         ),
         BackendUnavailable,
