@@ -49,10 +49,9 @@ class Commits:
         except Exception as error:
             if len(batch) > 1:
                 return self._each([[manifest] for manifest in batch])
-            self._refused(batch[0], error)
-            return frozenset(), ()
+            return self._refused(batch[0], error)
         self._tell(done)
-        return frozenset(), [manifest for manifest in done.outdated if self._is_about_to_be(manifest)]
+        return self._waiting(done.outdated)
 
     def _by_table(
         self, batch: Sequence[Manifest], error: Exception
@@ -63,16 +62,25 @@ class Commits:
         if len(tables) > 1:
             return self._each(list(tables.values()))
         # The outcome may be unknown: nothing is cleaned up, the same commit comes again.
-        for manifest in batch:
-            self.report(Happening("commit-failed", manifest.load_id, manifest.table, told(error)))
-        return frozenset(manifest.load_id for manifest in batch), ()
+        return frozenset(self._failed(manifest, error) for manifest in batch), ()
+
+    def _failed(self, manifest: Manifest, error: Exception) -> str:
+        self.report(Happening("commit-failed", manifest.load_id, manifest.table, told(error)))
+        return manifest.load_id
 
     def _each(self, parts: Sequence[Sequence[Manifest]]) -> tuple[frozenset[str], Sequence[Manifest]]:
         outcomes = [self._committed(part) for part in parts]
         again = frozenset(load_id for failed, _ in outcomes for load_id in failed)
         return again, [manifest for _, waiting in outcomes for manifest in waiting]
 
-    def _refused(self, manifest: Manifest, error: Exception) -> None:
+    def _refused(self, manifest: Manifest, error: Exception) -> tuple[frozenset[str], Sequence[Manifest]]:
+        try:
+            self._put_back(manifest, error)
+        except BackendError as unanswered:
+            return frozenset((self._failed(manifest, unanswered),)), ()
+        return frozenset(), ()
+
+    def _put_back(self, manifest: Manifest, error: Exception) -> None:
         """Another load gave the table its types first, or a file was lost: the raw file is read again."""
         load = self.ledger.find(manifest.load_id)
         if load.attempts + 1 < _MAX_ATTEMPTS:
@@ -88,6 +96,17 @@ class Commits:
             now=self.clock(),
         )
         self.report(of_load(self.ledger.find(load.load_id)))
+
+    def _waiting(self, outdated: Sequence[Manifest]) -> tuple[frozenset[str], Sequence[Manifest]]:
+        """Of what the ledger does not know as converted: loads it keeps silent on, and those it soon will."""
+        again, waiting = set(), []
+        for manifest in outdated:
+            try:
+                if self._is_about_to_be(manifest):
+                    waiting.append(manifest)
+            except BackendError as error:
+                again.add(self._failed(manifest, error))
+        return frozenset(again), waiting
 
     def _is_about_to_be(self, manifest: Manifest) -> bool:
         try:
