@@ -13,7 +13,7 @@ export AWS_REGION PROJECT_NAME IMAGE_TAG
 export PATH := $(CURDIR)/$(CI_TOOLS):$(PATH)
 
 .PHONY: ci-tools tf-fmt tf-validate tf-test lint-aws tf-init registry images-build images-push images-sbom images-sign \
-  images-verify plan plan-review apply dist e2e-aws
+  images-verify plan plan-review apply dist images e2e-aws
 
 $(LINT)/.done: requirements/lint-aws.txt
 	@test -x $(LINT)/bin/python || $(PYTHON) -m venv $(LINT)
@@ -80,6 +80,9 @@ apply: ## Apply build/plan, which make plan wrote
 
 dist: $(VENV)/.dev ## Build this project's wheel into dist, for the Spark job (spark_wheel)
 	@$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
+images: $(VENV)/.dev ## Build the three images and run them confined (as root, with buildah, podman, runc, debootstrap)
+	@MDP_IMAGES=.images $(BIN)/python -m pytest -q tests/images
 
 e2e-aws: $(VENV)/.dev $(EMULATOR)/.done ## Deploy everything to an emulated AWS, look at it, and take it away again
 	@MDP_E2E_AWS=$(EMULATOR)/bin/ministack $(BIN)/python -m pytest -q tests/e2e_aws

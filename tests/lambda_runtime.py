@@ -23,10 +23,10 @@ class Runtime:
         self._events: Queue[Any] = Queue()
         self._answers: Queue[tuple[bool, Any]] = Queue()
 
-    def invoke(self, event: Mapping[str, Any]) -> tuple[bool, Any]:
+    def invoke(self, event: Mapping[str, Any], timeout_s: float = TIMEOUT_S) -> tuple[bool, Any]:
         """Whether the function answered, and its answer or its error."""
         self._events.put(event)
-        return self._answers.get(timeout=TIMEOUT_S)
+        return self._answers.get(timeout=timeout_s)
 
     def handler(runtime) -> type[BaseHTTPRequestHandler]:
         class Handler(BaseHTTPRequestHandler):
