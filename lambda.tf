@@ -25,15 +25,16 @@ locals {
   # The settings of each function; docs/aws.md says what each is for.
   environment = {
     conversion = {
-      BUCKET               = aws_s3_bucket.data.id
-      LEDGER_TABLE         = aws_dynamodb_table.ledger.name
-      GLUE_DATABASE        = aws_glue_catalog_database.data.name
-      DEFAULT_TABLE        = var.glue_table_name
-      DATASETS_KEY         = local.datasets_key
-      CONVERSION_QUEUE_URL = aws_sqs_queue.stage["conversion"].url
-      CATALOG_QUEUE_URL    = aws_sqs_queue.stage["catalog"].url
-      LARGE_FILE_BYTES     = var.large_file_bytes
-      SPARK_JOB_NAME       = one([for job in aws_glue_job.large_files : job.name])
+      BUCKET                  = aws_s3_bucket.data.id
+      LEDGER_TABLE            = aws_dynamodb_table.ledger.name
+      GLUE_DATABASE           = aws_glue_catalog_database.data.name
+      DEFAULT_TABLE           = var.glue_table_name
+      DATASETS_KEY            = local.datasets_key
+      CONVERSION_QUEUE_URL    = aws_sqs_queue.stage["conversion"].url
+      CATALOG_QUEUE_URL       = aws_sqs_queue.stage["catalog"].url
+      LARGE_FILE_BYTES        = var.large_file_bytes
+      SPARK_JOB_NAME          = one([for job in aws_glue_job.large_files : job.name])
+      RECONCILE_AFTER_MINUTES = var.reconcile_after_minutes
     }
     catalog = {
       BUCKET               = aws_s3_bucket.data.id

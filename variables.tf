@@ -313,6 +313,18 @@ variable "reconcile_schedule" {
   }
 }
 
+variable "reconcile_after_minutes" {
+  description = "Minutes after which a file under input/ that no event has told of is loaded without one."
+  type        = number
+  default     = 10
+  nullable    = false
+
+  validation {
+    condition     = var.reconcile_after_minutes >= 1 && floor(var.reconcile_after_minutes) == var.reconcile_after_minutes
+    error_message = "reconcile_after_minutes must be a whole number of at least 1."
+  }
+}
+
 variable "maintenance_schedule" {
   description = "When small files are put together and old snapshots are removed."
   type        = string

@@ -30,6 +30,14 @@ Connect = Callable[[], duckdb.DuckDBPyConnection]
 FindTable = Callable[[str], EngineTable]
 
 
+_NAMES = {
+    "SQL_SYNTAX": "SYNTAX_ERROR",
+    "SQL_TYPE": "TYPE_MISMATCH",
+    "SQL_UNKNOWN_OBJECT": "COLUMN_NOT_FOUND",
+    "SQL_UNSUPPORTED": "NOT_SUPPORTED",
+}
+
+
 def no_table(name: str) -> EngineTable:
     raise QueryRejected("SQL_UNKNOWN_OBJECT", f"TABLE_NOT_FOUND: {name}")
 
@@ -39,12 +47,18 @@ class Execution:
     """One query execution."""
 
     connection: duckdb.DuckDBPyConnection
-    state: str = "RUNNING"
+    state: str = "QUEUED"
     reason: str = ""
     submitted_at: float = field(default_factory=time)
     ended_at: float | None = None
     columns: list[dict[str, Any]] = field(default_factory=list)
     rows: list[list[dict[str, str]]] = field(default_factory=list)
+
+    def begin(self) -> bool:
+        """Whether it may; one that was stopped in the queue may not."""
+        if self.ended_at is None:
+            self.state = "RUNNING"
+        return self.ended_at is None
 
     def end(self, state: str, reason: str = "") -> None:
         if self.ended_at is None:
@@ -52,7 +66,10 @@ class Execution:
 
 
 class AthenaDouble:
-    """What Athena's JSON protocol is asked, by operation. `asked` are all requests, for tests to look at."""
+    """What Athena's JSON protocol is asked, by operation. `asked` are all requests, for tests to look at.
+
+    Queries stay in the queue for as long as `has_room` is not set.
+    """
 
     def __init__(self, connect: Connect, find_table: FindTable = no_table, scan: Scan = iceberg_scan) -> None:
         self._connect = connect
@@ -61,6 +78,8 @@ class AthenaDouble:
         self._executions: dict[str, Execution] = {}
         self._by_token: dict[str, str] = {}
         self.asked: list[tuple[str, Mapping[str, Any]]] = []
+        self.has_room = threading.Event()
+        self.has_room.set()
 
     def answer(self, operation: str, asked: Mapping[str, Any]) -> Mapping[str, Any]:
         self.asked.append((operation, asked))
@@ -83,6 +102,9 @@ class AthenaDouble:
         return {"QueryExecutionId": known}
 
     def _run(self, execution: Execution, asked: Mapping[str, Any]) -> None:
+        self.has_room.wait()
+        if not execution.begin():
+            return
         try:
             statement = self._statement(asked["QueryString"], asked.get("ExecutionParameters", ()))
             translation = translate(statement, self._scan)
@@ -219,6 +241,8 @@ def _cell(value: object, kind: str) -> dict[str, str]:
 def _said(error: Exception) -> str:
     """As Athena says it, values and all."""
     text = str(error)
+    if isinstance(error, QueryRejected):
+        return f"{_NAMES.get(error.reason, 'GENERIC_INTERNAL_ERROR')}: {text}"
     if "division by zero" in text.lower():
         return "DIVISION_BY_ZERO: Division by zero"
     if isinstance(error, duckdb.ConversionException):

@@ -6,16 +6,20 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tests.e2e_aws.emulator import Emulator
+from tests.e2e_aws.emulator import REGION, Emulator
 from tests.infrastructure.tools import ROOT, Terraform, find_program, find_terraform, link_root_module
 
 # As the README and the examples have them.
 BUCKET = "your-hospital-medical-data"
 STATE_BUCKET = "your-hospital-terraform-state"
 PROJECT = "medical-data-pipeline"
+DATABASE = "medical_data_db"
+CONVERSION, CATALOG, QUERY = f"{PROJECT}-conversion", f"{PROJECT}-glue-catalog", f"{PROJECT}-query"
+MISREAD = "what-the-emulator-misreads"
 # What a real account has no need of; the rest of backend.conf is what scripts/bootstrap-backend printed.
 EMULATED_BACKEND = (
     "use_path_style = true\n"
@@ -68,7 +72,7 @@ class Installation:
         done = subprocess.run(
             ["sh", "-euc", commands],
             cwd=self.terraform.folder,
-            env=self._environ(),
+            env=self.environ(),
             capture_output=True,
             text=True,
             timeout=850,
@@ -77,10 +81,14 @@ class Installation:
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
         return done.stdout
 
-    @property
+    @cached_property
     def outputs(self) -> dict[str, Any]:
         document = json.loads(self.terraform.run("output", "-json").stdout)
         return {name: each["value"] for name, each in document.items()}
+
+    @cached_property
+    def account(self) -> str:
+        return str(self.emulator.client("sts").get_caller_identity()["Account"])
 
     def state(self) -> dict[str, dict[str, Any]]:
         """Every resource as it was made, by address."""
@@ -97,7 +105,7 @@ class Installation:
             if each["change"]["actions"] not in (["no-op"], ["read"])
         }
 
-    def _environ(self) -> dict[str, str]:
+    def environ(self) -> dict[str, str]:
         environ = self.terraform.full_environ()
         plugins = self.terraform.plugins
         where = "" if plugins is None else f" -plugin-dir={plugins}"
@@ -134,4 +142,19 @@ def prepare(emulator: Emulator, folder: Path) -> Installation:
 def install(emulator: Emulator, folder: Path) -> Installation:
     installation = prepare(emulator, folder)
     installation.run_readme("state", "images", "apply")
+    allow_what_the_emulator_misreads(emulator)
     return installation
+
+
+def allow_what_the_emulator_misreads(emulator: Emulator) -> None:
+    """It looks for the database of GetDatabase among the tables, where no policy of ours has one."""
+    account = emulator.client("sts").get_caller_identity()["Account"]
+    misread = f"arn:aws:glue:{REGION}:{account}:table/{DATABASE}"
+    statement = {"Effect": "Allow", "Action": "glue:GetDatabase", "Resource": misread}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    emulator.client("iam").put_role_policy(RoleName=CATALOG, PolicyName=MISREAD, PolicyDocument=document)
+
+
+def forbid_what_the_emulator_misreads(emulator: Emulator) -> None:
+    """A role with a policy that Terraform does not know cannot be destroyed."""
+    emulator.client("iam").delete_role_policy(RoleName=CATALOG, PolicyName=MISREAD)

@@ -29,6 +29,7 @@ run "every_variable_that_is_mistyped_is_named" {
     noncurrent_version_days = 1.5
     query_scan_limit_bytes  = 1000
     reconcile_schedule      = "every hour"
+    reconcile_after_minutes = 0
     maintenance_schedule    = "nightly"
     api_throttle_rate       = 0
     api_throttle_burst      = 0
@@ -61,6 +62,7 @@ run "every_variable_that_is_mistyped_is_named" {
     var.noncurrent_version_days,
     var.query_scan_limit_bytes,
     var.reconcile_schedule,
+    var.reconcile_after_minutes,
     var.maintenance_schedule,
     var.api_throttle_rate,
     var.api_throttle_burst,

@@ -1,6 +1,7 @@
 """The conversion function put together: raw files that arrived, to converted files and a manifest."""
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
 from medical_data_pipeline.adapters.arrow.conversion_engine import ArrowConversionEngine
@@ -82,6 +83,7 @@ class ConversionFunction:
             announce,
             lambda load: commits.send(Task(COMMIT, load.load_id)),
             around.clock,
+            timedelta(minutes=settings.reconcile_after_minutes),
         )
 
     def handle(self, event: Mapping[str, Any], time_left: TimeLeft) -> Mapping[str, Any]:

@@ -10,8 +10,6 @@ from medical_data_pipeline.model.keys import RAW_PREFIX
 from medical_data_pipeline.model.load import Load, LoadState
 from medical_data_pipeline.ports import Clock, Ledger, ObjectStore
 
-# An event may take some minutes; after that the object is announced without it.
-_QUIET_TIME = timedelta(minutes=10)
 # Longer than a message stays out with a function that died over it.
 _STANDSTILL = timedelta(hours=1)
 # A large file's job may run for eight hours.
@@ -22,7 +20,10 @@ _LEAST_S = 15.0
 
 @dataclass(frozen=True)
 class AwsReconciler:
-    """`convert` and `commit` put a load back before the functions whose work on it is due."""
+    """`convert` and `commit` put a load back before the functions whose work on it is due.
+
+    An event may take some minutes; an object older than `quiet_time` is announced without one.
+    """
 
     store: ObjectStore
     intake: IntakeService
@@ -30,6 +31,7 @@ class AwsReconciler:
     convert: Callable[[Load], None]
     commit: Callable[[Load], None]
     clock: Clock
+    quiet_time: timedelta
 
     def scan(self, time_left: TimeLeft) -> int:
         """Announce what is missing, as far as the time goes; returns how many loads were announced."""
@@ -38,7 +40,7 @@ class AwsReconciler:
         for head in self.store.list(self.intake.bucket, RAW_PREFIX):
             if time_left() < _LEAST_S:
                 break
-            if now - head.modified_at < _QUIET_TIME:
+            if now - head.modified_at < self.quiet_time:
                 continue
             complete = head if head.version else self.store.head(head.ref)
             found += self.intake.announce(complete) is not None

@@ -49,6 +49,7 @@ class ConversionSettings(AwsSettings):
     datasets_key: str = ""
     large_file_bytes: int = 256 << 20
     spark_job_name: str = ""
+    reconcile_after_minutes: int = 10
 
 
 @dataclass(frozen=True)
