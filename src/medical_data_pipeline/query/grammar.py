@@ -4,6 +4,7 @@ import re
 from itertools import pairwise
 
 from sqlglot.errors import TokenError
+from sqlglot.parser import Parser
 from sqlglot.tokenizer_core import Token, TokenType
 
 from medical_data_pipeline.errors import QueryRejected
@@ -14,6 +15,11 @@ MAX_SQL_BYTES = 64 * 1024
 MAX_TOKENS = 20_000
 # Deeper nesting would run sqlglot and DuckDB out of stack.
 MAX_NESTING = 60
+# sqlglot reads what stands in the brackets behind the name of a type once as that type and then as a value,
+# what is nested in there four times, and so on: 25 nested arrays would take hours.
+MAX_READS = 200_000
+_READS = {TokenType.ARRAY: 2, TokenType.STRUCT: 2, TokenType.MAP: 2}
+_READS_OF_TYPE = 3
 
 READING = frozenset(("SELECT", "WITH", "VALUES", "TABLE", "(", "SHOW", "DESCRIBE", "DESC"))
 OTHER_STATEMENTS = frozenset(
@@ -154,6 +160,7 @@ def _require_bounds(tokens: list[Token]) -> None:
     if len(tokens) > MAX_TOKENS:
         raise QueryRejected("SQL_SYNTAX", f"a statement has at most {MAX_TOKENS} words")
     depth = chain = 0
+    _require_few_reads(tokens)
     for token in tokens:
         kind = token.token_type
         if kind in (TokenType.L_PAREN, TokenType.L_BRACKET):
@@ -163,6 +170,29 @@ def _require_bounds(tokens: list[Token]) -> None:
         chain = chain + 1 if kind in (TokenType.NOT, TokenType.DASH, TokenType.PLUS) else 0
         if depth > MAX_NESTING or chain > MAX_NESTING:
             raise QueryRejected("SQL_SYNTAX", f"the statement is nested too deeply{at(token)}")
+
+
+def _require_few_reads(tokens: list[Token]) -> None:
+    open_brackets = [1]
+    reads = 0
+    before = TokenType.SEMICOLON
+    for token in tokens:
+        kind = token.token_type
+        if kind in (TokenType.L_PAREN, TokenType.L_BRACKET):
+            open_brackets.append(open_brackets[-1] * _reads(kind, before))
+        elif kind in (TokenType.R_PAREN, TokenType.R_BRACKET) and len(open_brackets) > 1:
+            open_brackets.pop()
+        reads += open_brackets[-1]
+        if reads > MAX_READS:
+            raise QueryRejected("SQL_SYNTAX", f"the statement is nested too deeply{at(token)}")
+        before = kind
+
+
+def _reads(bracket: TokenType, before: TokenType) -> int:
+    """How often sqlglot reads what stands in a bracket behind such a word."""
+    if before in Parser.TYPE_TOKENS:
+        return _READS.get(before, _READS_OF_TYPE)
+    return 2 if bracket is TokenType.L_BRACKET else 1
 
 
 def _require_trino(tokens: list[Token], sql: str) -> None:

@@ -1,5 +1,6 @@
 """SHOW, DESCRIBE and information_schema, answered from the catalog as the actor sees it."""
 
+import fnmatch
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ _COLUMNS = {
         *("is_nullable", "data_type", "comment"),
     ),
 }
+_SHELL_MARKS = str.maketrans({"%": "*", "_": "?", "?": "[?]", "[": "[[]"})
 Row = tuple[str | int | None, ...]
 
 
@@ -109,8 +111,9 @@ def _pattern(tokens: list[Token]) -> "re.Pattern[str]":
         return re.compile(".*")
     if len(tokens) != 1 or tokens[0].token_type is not TokenType.STRING or len(tokens[0].text) > 256:
         raise QueryRejected("SQL_SYNTAX", "a pattern in quotes is wanted here")
-    marks = {"*": ".*", "%": ".*", "_": ".", "|": "|"}
-    return re.compile("".join(marks.get(c, re.escape(c)) for c in tokens[0].text.lower()))
+    # Its translation never tries one place twice, however many stars there are.
+    shell = tokens[0].text.lower().translate(_SHELL_MARKS)
+    return re.compile("|".join(map(fnmatch.translate, shell.split("|"))))
 
 
 def values(names: Sequence[str], rows: Sequence[Row]) -> exp.Expr:

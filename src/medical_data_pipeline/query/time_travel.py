@@ -1,5 +1,6 @@
 """FOR TIMESTAMP AS OF and FOR VERSION AS OF: which snapshot of a table is meant."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -9,13 +10,17 @@ from medical_data_pipeline.errors import QueryRejected
 from medical_data_pipeline.model.table import Snapshot, Table
 
 _UNITS = {"SECOND": 1, "MINUTE": 60, "HOUR": 3600, "DAY": 86_400, "WEEK": 604_800}
+_COUNT = re.compile(r"[0-9]{1,18}")
 
 
 def snapshot_id(version: exp.Version, table: Table, now: datetime) -> int:
     """Raises: QueryRejected: the table had no such state, or the form is not supported."""
     if str(version.name or version.this).upper() == "VERSION":
         return _by_id(version.expression, table)
-    moment = _moment(version.expression, now)
+    try:
+        moment = _moment(version.expression, now)
+    except OverflowError:
+        raise QueryRejected("SQL_TYPE", "a moment of FOR TIMESTAMP AS OF is out of range") from None
     seen = [snapshot for snapshot in table.snapshots if snapshot.committed_at <= moment]
     if not seen:
         raise QueryRejected("SQL_UNKNOWN_OBJECT", f"table {table.name} had no snapshot at that time")
@@ -71,6 +76,6 @@ def _read(written: str) -> datetime:
 def _interval(node: exp.Interval) -> timedelta:
     unit = node.args.get("unit")
     seconds = _UNITS.get(unit.name.upper().removesuffix("S")) if isinstance(unit, exp.Var) else None
-    if seconds is None or not node.this.name.isdigit():
+    if seconds is None or not _COUNT.fullmatch(node.this.name):
         raise QueryRejected("SQL_UNSUPPORTED", "this interval in FOR TIMESTAMP AS OF is not supported")
     return timedelta(seconds=int(node.this.name) * seconds)

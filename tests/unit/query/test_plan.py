@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from time import process_time
 
 import pytest
 
@@ -145,6 +146,23 @@ def test_a_state_that_never_was_is_an_unknown_object(clause: str):
     assert refused.value.reason == "SQL_UNKNOWN_OBJECT"
 
 
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "current_timestamp - INTERVAL '99999999999999999999' DAY",
+        "current_timestamp - INTERVAL '9999999' DAY",
+        f"current_timestamp - INTERVAL '{'9' * 5000}' DAY",
+        "current_timestamp - INTERVAL '\u00b2' DAY",
+        "TIMESTAMP '0001-01-01 00:00:00 Asia/Tokyo'",
+        "TIMESTAMP '9999-12-31 23:59:59-05:00'",
+    ],
+    ids=lambda moment: moment[:50],
+)
+def test_a_moment_that_no_calendar_has_is_refused(moment: str):
+    with pytest.raises(QueryRejected):
+        plan(f"SELECT a FROM allowed_t FOR TIMESTAMP AS OF {moment}")
+
+
 def test_two_states_of_a_table_are_two_tables():
     statement = plan("SELECT x.a FROM allowed_t FOR VERSION AS OF 7 x JOIN allowed_t y ON x.a = y.a")
 
@@ -184,6 +202,29 @@ def test_the_metadata_of_the_catalog_is_filtered():
     assert plan("SHOW SCHEMAS").column_names == ("database_name",)
     assert plan("DESCRIBE allowed_t").column_names == ("col_name", "data_type", "comment")
     assert "secret_t" not in plan("SELECT table_name FROM information_schema.tables").sql
+
+
+@pytest.mark.parametrize(
+    ("pattern", "is_shown"),
+    [
+        ("allow*", True),
+        ("%_t", True),
+        ("big_t|allowed_t", True),
+        ("big*|*allowed", False),
+        ("allowed?t", False),
+        ("[a]llowed_t", False),
+        ("ALLOWED_T", True),
+    ],
+)
+def test_a_pattern_of_show_tables_has_the_marks_of_hive_and_like(pattern: str, is_shown: bool):
+    assert ("'allowed_t'" in plan(f"SHOW TABLES LIKE '{pattern}'").sql) is is_shown
+
+
+def test_a_pattern_of_many_stars_takes_no_time():
+    started = process_time()
+
+    assert "allowed_t" not in plan(f"SHOW TABLES LIKE '{'%' * 100}!'").sql
+    assert process_time() - started < 5
 
 
 def test_parameters_keep_their_places():
