@@ -33,7 +33,7 @@ from medical_data_pipeline.conversion.load_conversion import LoadConversion
 from medical_data_pipeline.conversion.service import ConversionService
 from medical_data_pipeline.errors import BackendUnavailable, LoadNotFound, PipelineError, TableNotFound
 from medical_data_pipeline.model.dataset import Dataset
-from medical_data_pipeline.model.keys import RAW_PREFIX
+from medical_data_pipeline.model.keys import RAW_PREFIX, is_hidden
 from medical_data_pipeline.model.load import Load, LoadState
 from medical_data_pipeline.model.objects import ObjectHead, load_id
 from medical_data_pipeline.model.quarantine import quarantine_table
@@ -220,6 +220,8 @@ class LocalPipeline:
         """The raw files of each table, in the order in which they came."""
         tables: dict[str, list[ObjectHead]] = {}
         for head in self.store.list(BUCKET, RAW_PREFIX):
+            if is_hidden(head.ref.key):
+                continue
             table = self.intake.datasets.for_key(head.ref.key).table
             if wanted in (None, table):
                 complete = head if head.version else self.store.head(head.ref)

@@ -7,7 +7,7 @@ from time import monotonic
 
 from medical_data_pipeline.conversion.intake import IntakeService
 from medical_data_pipeline.errors import PipelineError
-from medical_data_pipeline.model.keys import RAW_PREFIX
+from medical_data_pipeline.model.keys import RAW_PREFIX, is_hidden
 from medical_data_pipeline.model.objects import ObjectHead
 from medical_data_pipeline.ports import Clock, ObjectStore
 
@@ -72,6 +72,8 @@ class Reconciler:
 
     def _changed(self) -> Iterator[ObjectHead]:
         for head in self._store.list(self._intake.bucket, RAW_PREFIX):
+            if is_hidden(head.ref.key):
+                continue
             is_known = self._known.get(head.ref.key) == _state(head)
             # A time to come is of a clock that has been set back since, or of another machine's.
             if not is_known and abs(self._clock() - head.modified_at) >= QUIET_TIME:

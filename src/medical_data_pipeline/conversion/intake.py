@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, field
 
 from medical_data_pipeline.conversion.names import table_name
-from medical_data_pipeline.errors import InvalidObjectRef, ObjectNotFound, PreconditionFailed
+from medical_data_pipeline.errors import InvalidObjectRef, ObjectNotFound, PreconditionFailed, SettingsError
 from medical_data_pipeline.model.dataset import Dataset
 from medical_data_pipeline.model.keys import RAW_PREFIX, raw_folder
 from medical_data_pipeline.model.load import Load, LoadState
@@ -49,10 +49,19 @@ UNCONDITIONAL = Preconditions()
 
 @dataclass(frozen=True)
 class DatasetBook:
-    """Which dataset a raw file belongs to, and what is declared of it."""
+    """Which dataset a raw file belongs to, and what is declared of it.
+
+    Raises:
+        SettingsError: something is declared under a name that no table can have, so it would never count.
+    """
 
     default_table: str
     declared: Mapping[str, Dataset] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in self.declared:
+            if table_name(name) != name:
+                raise SettingsError(f"datasets.{name}: the table of such a folder is {table_name(name)}")
 
     def for_key(self, key: str) -> Dataset:
         """Raises: InvalidObjectRef, if the key is not that of a raw file."""

@@ -6,21 +6,24 @@ from collections.abc import Sequence
 
 from anyascii import anyascii
 
+from medical_data_pipeline.model.quarantine import QUARANTINE_SUFFIX
 from medical_data_pipeline.model.table import LINEAGE_NAMES
 
 MAX_NAME = 255
+# Of its quarantine's name too, and of the folder named after that.
+_MAX_TABLE_NAME = MAX_NAME - len(QUARANTINE_SUFFIX)
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z][a-z])")
 
 
-def plain_name(text: str) -> str:
+def plain_name(text: str, longest: int = MAX_NAME) -> str:
     """`text` in lower snake_case ASCII, or "" when nothing of it can be kept."""
     ascii_text = text if text.isascii() else anyascii(text)
     name = re.sub(r"[^a-z0-9]+", "_", _CAMEL.sub("_", ascii_text).lower()).strip("_")
     if name and name[0].isdigit():
         name = "n" + name
-    if len(name) > MAX_NAME:
+    if len(name) > longest:
         # The tail tells long survey questions apart; a digest of the whole keeps them apart for good.
-        name = name[: MAX_NAME - 9] + "_" + hashlib.sha256(text.encode()).hexdigest()[:8]
+        name = name[: longest - 9] + "_" + hashlib.sha256(text.encode()).hexdigest()[:8]
     return name
 
 
@@ -44,4 +47,4 @@ def column_names(headers: Sequence[str]) -> tuple[str, ...]:
 
 def table_name(text: str) -> str:
     """A table's name from a folder's or a file's; `table` when nothing can be kept."""
-    return plain_name(text).replace("__", "_") or "table"
+    return plain_name(text, _MAX_TABLE_NAME).replace("__", "_") or "table"

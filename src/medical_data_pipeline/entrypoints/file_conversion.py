@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from medical_data_pipeline.adapters.arrow.conversion_engine import ArrowConversionEngine
 from medical_data_pipeline.adapters.local.scratch_folder import folder_lock, scratch_folder
+from medical_data_pipeline.conversion.intake import DatasetBook
 from medical_data_pipeline.conversion.names import table_name
 from medical_data_pipeline.conversion.service import Conversion, ConversionRequest, ConversionService
 from medical_data_pipeline.errors import InvalidRequest
@@ -102,7 +103,7 @@ def dataset_of(src: Path, table: str, config: Path | None) -> Dataset:
     # Reading YAML is another library to load, which most conversions never need.
     from medical_data_pipeline.adapters.local.yaml_datasets import load_datasets  # noqa: PLC0415
 
-    return load_datasets(config).get(name) or Dataset(table=name)
+    return DatasetBook(name, load_datasets(config)).for_table(name)
 
 
 def _identified(request: ConversionRequest, digest: str) -> ConversionRequest:

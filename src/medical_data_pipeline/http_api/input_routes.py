@@ -25,6 +25,7 @@ from medical_data_pipeline.http_api.input_keys import require_key
 from medical_data_pipeline.http_api.problem import RequestProblem, documented, invalid_parameter
 from medical_data_pipeline.http_api.threads import in_thread
 from medical_data_pipeline.http_api.upload_stream import UploadStream, too_large
+from medical_data_pipeline.model.objects import content_version
 from medical_data_pipeline.ports import Checksums
 
 
@@ -133,7 +134,7 @@ async def put_input(
 
 def _acknowledged(upload: Upload, root_path: str) -> Response:
     load = upload.load
-    headers = {"Location": f"{root_path}/loads/{load.load_id}", "ETag": f'"{load.version}"'}
+    headers = {"Location": f"{root_path}/loads/{load.load_id}", "ETag": f'"{content_version(load.version)}"'}
     answer = load_info(load).model_dump_json()
     return Response(answer, 201 if upload.is_new else 200, headers, "application/json")
 

@@ -53,3 +53,8 @@ def raw_folder(key: str) -> str:
         raise InvalidObjectRef("a raw file's key is input/<file> or input/<table>/<file>")
     folder, _, rest = key.removeprefix(RAW_PREFIX).partition("/")
     return folder if rest else ""
+
+
+def is_hidden(key: str) -> bool:
+    """Whether a name in it begins with a dot: a file that is being copied often has such a name."""
+    return key.startswith(".") or "/." in key

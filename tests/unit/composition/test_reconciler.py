@@ -27,10 +27,12 @@ class Announcements:
         return len(heads)
 
 
-def reconciler(intake: Announcements, errors: list[str], files: int = 5) -> Reconciler:
+def reconciler(
+    intake: Announcements, errors: list[str], files: int = 5, keys: Sequence[str] = ()
+) -> Reconciler:
     store = MemoryObjectStore()
-    for number in range(files):
-        store.put(ObjectRef("local", f"input/t/{number}.csv"), iter([b"id\n1\n"]))
+    for key in (*(f"t/{number}.csv" for number in range(files)), *keys):
+        store.put(ObjectRef("local", f"input/{key}"), iter([b"id\n1\n"]))
     return Reconciler(
         store, cast(IntakeService, intake), FixedClock(NOON + timedelta(minutes=1)), errors.append
     )
@@ -48,6 +50,14 @@ def test_a_stop_ends_a_scan_after_the_files_in_hand() -> None:
     scanning.scan()
 
     assert len(intake.keys) == MAX_TOGETHER
+
+
+def test_a_file_that_is_being_copied_under_a_hidden_name_is_left_alone() -> None:
+    intake = Announcements()
+
+    reconciler(intake, [], 0, keys=("t/.a.csv.Zz9", ".rsync-partial/a.csv", "t/a.csv")).scan()
+
+    assert intake.keys == ["input/t/a.csv"]
 
 
 def test_a_file_that_cannot_be_taken_in_is_tried_again_and_does_not_stop_the_others() -> None:

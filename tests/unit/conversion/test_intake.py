@@ -15,9 +15,12 @@ from medical_data_pipeline.errors import (
     InvalidObjectRef,
     ObjectNotFound,
     PreconditionFailed,
+    SettingsError,
 )
+from medical_data_pipeline.model.dataset import Dataset
 from medical_data_pipeline.model.load import Load, LoadState
 from medical_data_pipeline.model.objects import ObjectRef
+from medical_data_pipeline.model.quarantine import quarantine_table
 from medical_data_pipeline.ports import Checksums, LoadFilter
 from tests.fakes import FixedClock, MemoryLedger, MemoryObjectStore
 
@@ -222,3 +225,20 @@ def test_objects_found_together_are_entered_as_each_alone_would_be(desk: Desk) -
     found = [desk.ledger.latest(ref) for ref in refs]
     assert [each.state for each in found if each] == [LoadState.RECEIVED] * 3
     assert len({each.sequencer for each in found if each}) == 3
+
+
+@pytest.mark.parametrize("name", ["Lab Results", "labs__quarantine", "labs/2024", "2024", ""])
+def test_a_declaration_that_no_file_could_ever_come_under_is_refused(name: str) -> None:
+    with pytest.raises(SettingsError):
+        DatasetBook("medical_records", {name: Dataset(table=name)})
+
+
+def test_tables_of_long_names_leave_room_for_the_name_of_their_quarantine() -> None:
+    names = {
+        DatasetBook("t").for_key(f"input/{'n' * length}{end}/a.csv").table
+        for length in (230, 254)
+        for end in "ab"
+    }
+
+    assert len(names) == 4
+    assert max(len(quarantine_table(name)) for name in names) <= 255

@@ -75,15 +75,34 @@ def test_an_object_that_is_there_is_kept_when_asked(client: TestClient) -> None:
     [
         ("labs/%00.csv", 400, "BAD_KEY"),
         ("labs/%ff.csv", 400, "BAD_KEY"),
+        (
+            "labs/.a.csv.Zz9",
+            400,
+            "BAD_KEY",
+        ),  # what is dropped into the folder under such a name is not loaded
+        (".partial/a.csv", 400, "BAD_KEY"),
         ("labs/%0A.csv", 404, "NOT_FOUND"),  # a path with a line end is no route's path
     ],
 )
-def test_a_key_that_two_names_could_share_is_refused(
+def test_a_key_that_no_file_should_have_is_refused(
     client: TestClient, key: str, status: int, code: str
 ) -> None:
     answer = client.put(f"/input/{key}", content=CSV)
 
     assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+def test_the_etag_of_a_file_that_was_loaded_again_is_still_that_of_its_bytes(
+    client: TestClient, backstage: Backstage
+) -> None:
+    first = client.put("/input/labs/a.csv", content=CSV)
+    backstage.app().state.services.intake.replay(backstage.ledger.find(first.json()["load_id"]))
+
+    again = client.put("/input/labs/a.csv", content=CSV)
+    other = client.put("/input/labs/a.csv", content=b"x", headers={"If-Match": again.headers["etag"]})
+
+    assert again.headers["etag"] == first.headers["etag"]
+    assert other.status_code == 201
 
 
 @pytest.mark.parametrize("is_chunked", [True, False])

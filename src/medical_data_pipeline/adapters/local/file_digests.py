@@ -43,14 +43,17 @@ class FileDigests:
 
     def compute(self, file: BinaryIO) -> str:
         descriptor = file.fileno()
-        known = self.recall(descriptor, os.fstat(descriptor))
+        before = os.fstat(descriptor)
+        known = self.recall(descriptor, before)
         if known:
             return known
         digest = hashlib.sha256()
         while chunk := file.read(CHUNK_BYTES):
             digest.update(chunk)
         sha256 = digest.hexdigest()
-        self.remember(descriptor, sha256)
+        # What was written to meanwhile is of two contents, and neither may go by this digest later.
+        if _state(os.fstat(descriptor)) == _state(before):
+            self.remember(descriptor, sha256)
         return sha256
 
 
