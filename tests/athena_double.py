@@ -22,6 +22,7 @@ from sqlglot import exp
 from medical_data_pipeline.adapters.local.duckdb_sql.session import prepare
 from medical_data_pipeline.adapters.local.duckdb_sql.translate import translate
 from medical_data_pipeline.adapters.local.duckdb_sql.typed_statement import Scan, iceberg_scan
+from medical_data_pipeline.adapters.result_files.arrow_values import python_values
 from medical_data_pipeline.errors import QueryRejected
 from medical_data_pipeline.model.athena_sql import parse, render
 from medical_data_pipeline.model.query import EngineStatement, EngineTable
@@ -111,9 +112,10 @@ class AthenaDouble:
             prepare(execution.connection)
             result = execution.connection.execute(translation.sql, list(translation.parameters))
             execution.columns = [_info(column.name, column.type) for column in translation.columns]
+            values = [python_values(column.combine_chunks()) for column in result.to_arrow_table().columns]
             execution.rows = [
                 [_cell(value, column.type) for value, column in zip(row, translation.columns, strict=True)]
-                for row in result.fetchall()
+                for row in zip(*values, strict=True)
             ]
             execution.end("SUCCEEDED")
         except (duckdb.Error, QueryRejected) as error:
@@ -225,10 +227,9 @@ def _cell(value: object, kind: str) -> dict[str, str]:
         case bool():
             return {"VarCharValue": str(value).lower()}
         case datetime() if value.tzinfo is not None:
-            return {"VarCharValue": f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"[:-3] + " UTC"}
+            return {"VarCharValue": _moment(value.astimezone(UTC), kind) + " UTC"}
         case datetime():
-            digits = 6 if "6" in kind else 3
-            return {"VarCharValue": f"{value:%Y-%m-%d %H:%M:%S.%f}"[: 20 + digits]}
+            return {"VarCharValue": _moment(value, kind)}
         case date():
             return {"VarCharValue": value.isoformat()}
         case Decimal():
@@ -236,6 +237,11 @@ def _cell(value: object, kind: str) -> dict[str, str]:
         case bytes():
             return {"VarCharValue": value.hex(" ")}
     return {"VarCharValue": str(value)}
+
+
+def _moment(value: datetime, kind: str) -> str:
+    digits = 6 if "(6)" in kind else 3
+    return f"{value:%Y-%m-%d %H:%M:%S.%f}"[: 20 + digits]
 
 
 def _said(error: Exception) -> str:

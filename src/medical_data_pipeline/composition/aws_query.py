@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from medical_data_pipeline.adapters.aws.athena_query_engine import AthenaQueryEngine, AthenaSettings, Rows
+from medical_data_pipeline.adapters.aws.athena_types import AthenaColumn
 from medical_data_pipeline.adapters.aws.aws_clients import aws_client_of_role
 from medical_data_pipeline.adapters.aws.dynamodb_ledger import DynamoDbLedger
 from medical_data_pipeline.adapters.aws.dynamodb_queries import DynamoDbQueries
@@ -25,7 +26,7 @@ from medical_data_pipeline.errors import PipelineError
 from medical_data_pipeline.http_api.app import create_app
 from medical_data_pipeline.http_api.services import HttpLimits, Services
 from medical_data_pipeline.model.load import Load
-from medical_data_pipeline.model.query import Actor, EngineTable, ResultColumn, ResultFormat
+from medical_data_pipeline.model.query import Actor, EngineTable, ResultFormat
 from medical_data_pipeline.ports import LoadFilter
 from medical_data_pipeline.query.policies import FullAccess
 from medical_data_pipeline.query.service import QueryService
@@ -111,7 +112,7 @@ def identified(scope: Mapping[str, Any]) -> Actor | None:
     return Actor(str(name), "reader") if name else None
 
 
-def _result_file(columns: Sequence[ResultColumn], rows: Rows, wanted: ResultFormat) -> Iterator[bytes]:
+def _result_file(columns: Sequence[AthenaColumn], rows: Rows, wanted: ResultFormat) -> Iterator[bytes]:
     # Few queries want a file, and every cold start would wait for Arrow.
     from medical_data_pipeline.adapters.aws.athena_arrow import result_file  # noqa: PLC0415
 

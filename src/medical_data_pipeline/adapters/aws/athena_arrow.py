@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime
 
 import pyarrow as pa
 
+from medical_data_pipeline.adapters.aws.athena_types import AthenaColumn, AthenaType, parse_type
 from medical_data_pipeline.adapters.result_files.exports import Batches, export
-from medical_data_pipeline.model.query import ResultColumn, ResultFormat
+from medical_data_pipeline.errors import BackendError
+from medical_data_pipeline.model.query import ResultFormat
 
 _TYPES = {
     "boolean": pa.bool_(),
@@ -20,20 +23,38 @@ _TYPES = {
     "date": pa.date32(),
     "varbinary": pa.binary(),
     "time": pa.time64("us"),
+    "timestamp": pa.timestamp("us"),
+    "timestamp with time zone": pa.timestamp("us", "UTC"),
+    # Only null is of no type.
+    "unknown": pa.int32(),
 }
-_DECIMAL = re.compile(r"decimal\((\d+),(\d+)\)")
+_FAR_DATE = re.compile(r"([+-]?\d+)-(\d\d)-(\d\d)(?: (\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?)?(?: UTC)?")
 
 
 def result_file(
-    columns: Sequence[ResultColumn], chunks: Iterable[Sequence[tuple[object, ...]]], wanted: ResultFormat
+    columns: Sequence[AthenaColumn], chunks: Iterable[Sequence[tuple[object, ...]]], wanted: ResultFormat
 ) -> Iterator[bytes]:
     return export(arrow_batches(columns, chunks), wanted)
 
 
-def arrow_batches(columns: Sequence[ResultColumn], chunks: Iterable[Sequence[tuple[object, ...]]]) -> Batches:
-    """Values that the type of their column cannot hold, as a year beyond Python's, make the column text."""
-    schema = pa.schema([pa.field(column.name, _type(column.type)) for column in columns])
+def arrow_batches(columns: Sequence[AthenaColumn], chunks: Iterable[Sequence[tuple[object, ...]]]) -> Batches:
+    schema = pa.schema([pa.field(column.name, arrow_type(parse_type(column.exact))) for column in columns])
     return Batches(schema, (_batch(schema, rows) for rows in chunks))
+
+
+def arrow_type(kind: AthenaType) -> pa.DataType:
+    """Whatever has no type of Arrow's is told as text."""
+    if kind.name == "decimal":
+        return pa.decimal128(*kind.numbers)
+    if not kind.is_nested:
+        return _TYPES.get(kind.name, pa.string())
+    items = [arrow_type(item) for item in kind.items]
+    match kind.name:
+        case "array":
+            return pa.list_(pa.field("l", items[0]))
+        case "map":
+            return pa.map_(*items)
+    return pa.struct(list(zip(kind.names, items, strict=True)))
 
 
 def _batch(schema: pa.Schema, rows: Sequence[tuple[object, ...]]) -> pa.RecordBatch:
@@ -43,15 +64,48 @@ def _batch(schema: pa.Schema, rows: Sequence[tuple[object, ...]]) -> pa.RecordBa
 
 
 def _array(values: list[object], kind: pa.DataType) -> pa.Array:
+    try:
+        if pa.types.is_nested(kind) or pa.types.is_string(kind) or _is_day(kind):
+            values = [_carried(value, kind) for value in values]
+        return pa.array(values, kind)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        # Arrow's own words quote the value.
+        raise BackendError("Athena gave a value that its column's type cannot hold") from None
+
+
+def _is_day(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_date(kind) or pa.types.is_timestamp(kind))
+
+
+def _carried(value: object, kind: pa.DataType) -> object:
+    """The value as Arrow takes it: a map as pairs, a year that Python does not have as a number."""
+    if value is None:
+        return None
+    if pa.types.is_map(kind):
+        pairs = value.items() if isinstance(value, dict) else value
+        return [(_carried(k, kind.key_type), _carried(v, kind.item_type)) for k, v in pairs]  # type: ignore[attr-defined]
+    if isinstance(value, dict):
+        return {field.name: _carried(value[field.name], field.type) for field in kind}
+    if isinstance(value, list):
+        return [_carried(item, kind.value_type) for item in value]
     if pa.types.is_string(kind):
-        values = [value if value is None or isinstance(value, str) else str(value) for value in values]
-    return pa.array(values, kind)
+        return value if isinstance(value, str) else str(value)
+    return _far(value, kind) if isinstance(value, str) and _is_day(kind) else value
 
 
-def _type(name: str) -> pa.DataType:
-    if found := _DECIMAL.fullmatch(name):
-        return pa.decimal128(int(found[1]), int(found[2]))
-    if name.startswith("timestamp") and "with time zone" not in name:
-        return pa.timestamp("us")
-    # Nested values and instants of several zones are told as text.
-    return _TYPES.get(re.sub(r"\(.*\)", "", name), pa.string())
+def _far(text: str, kind: pa.DataType) -> int:
+    """Days, or microseconds, since 1970. In Arrow's calendar as in Athena's every 400 years are alike."""
+    found = _FAR_DATE.fullmatch(text)
+    if found is None:
+        raise ValueError("no date")
+    year, month, day, *clock = (int(part or 0) for part in found.groups()[:6])
+    cycles, near = divmod(year - 2000, 400)
+    days = cycles * 146_097 + date(2000 + near, month, day).toordinal() - _EPOCH
+    if pa.types.is_date(kind):
+        return days
+    hours, minutes, seconds = clock
+    micros = int((found[7] or "").ljust(6, "0"))
+    return ((days * 24 + hours) * 60 + minutes) * 60_000_000 + seconds * 1_000_000 + micros
+
+
+_EPOCH = datetime(1970, 1, 1).toordinal()  # noqa: DTZ001 - a day

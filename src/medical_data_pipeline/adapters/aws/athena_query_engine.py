@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from medical_data_pipeline.adapters.aws.athena_failures import failure_of
 from medical_data_pipeline.adapters.aws.athena_statement import AthenaStatement, Snapshot, athena_statement
+from medical_data_pipeline.adapters.aws.athena_types import ZONED_TEXT, AthenaColumn, parse_type
 from medical_data_pipeline.adapters.aws.athena_values import Read, reader_of
 from medical_data_pipeline.adapters.aws.aws_clients import Client
 from medical_data_pipeline.adapters.aws.aws_errors import error_code, translated
@@ -33,11 +34,11 @@ _FIRST_LOOK_S, _LONGEST_PAUSE_S = 0.1, 1.0
 _MAX_PAGE_BYTES = 5 << 20
 _STATES = {state.value.upper(): state for state in QueryState}
 
-Describe = Callable[[EngineStatement], tuple[ResultColumn, ...] | None]
+Describe = Callable[[EngineStatement], tuple[AthenaColumn, ...] | None]
 """The names and types of a statement's columns, or None where nobody but Athena can tell them."""
 
 Rows = Iterable[Sequence[tuple[object, ...]]]
-Write = Callable[[Sequence[ResultColumn], Rows, ResultFormat], Iterator[bytes]]
+Write = Callable[[Sequence[AthenaColumn], Rows, ResultFormat], Iterator[bytes]]
 """A result's rows, in pieces, as a file."""
 
 
@@ -89,7 +90,7 @@ class AthenaQueryEngine(QueryEngine):
         made = athena_statement(statement, self._settings.database, self._snapshot_of, columns)
         execution_id = self._started(query_id, made)
         if columns is None and statement.column_names:
-            columns = tuple(ResultColumn(name, "") for name in statement.column_names)
+            columns = tuple(AthenaColumn(name) for name in statement.column_names)
         self._queries.put(query_id, StartedQuery(execution_id, columns, made.json_columns))
 
     def status(self, query_id: str, wait_s: float = 0.0) -> QueryStatus:
@@ -107,7 +108,7 @@ class AthenaQueryEngine(QueryEngine):
         query = self._succeeded(query_id)
         begun = self._queries.place(query_id, offset) if offset else None
         rows: list[tuple[object, ...]] = []
-        columns: tuple[ResultColumn, ...] = ()
+        columns: tuple[AthenaColumn, ...] = ()
         size_bytes = 0
         for chunk in self._chunks(query, begun):
             columns, readers = _columns(query, chunk)
@@ -116,9 +117,9 @@ class AthenaQueryEngine(QueryEngine):
                 if len(rows) == max_rows or (rows and size_bytes > _MAX_PAGE_BYTES):
                     if chunk.token:
                         self._queries.put_place(query_id, number, Place(chunk.token, chunk.first_row))
-                    return ResultPage(columns, tuple(rows), number)
+                    return ResultPage(_told(columns), tuple(rows), number)
                 rows.append(_values(row, readers))
-        return ResultPage(columns, tuple(rows), None)
+        return ResultPage(_told(columns), tuple(rows), None)
 
     def export(self, query_id: str, wanted: ResultFormat) -> Iterator[bytes]:
         query = self._succeeded(query_id)
@@ -239,19 +240,30 @@ def _from(chunk: _Chunk, offset: int) -> Iterator[tuple[int, Mapping[str, Any]]]
     return islice(enumerate(chunk.rows, chunk.first_row), max(0, offset - chunk.first_row), None)
 
 
-def _columns(query: StartedQuery, chunk: _Chunk) -> tuple[tuple[ResultColumn, ...], list[Read]]:
-    known = query.columns or tuple(ResultColumn(info["Name"], "") for info in chunk.columns)
+def _columns(query: StartedQuery, chunk: _Chunk) -> tuple[tuple[AthenaColumn, ...], list[Read]]:
+    known = query.columns or tuple(AthenaColumn(info["Name"]) for info in chunk.columns)
     columns = tuple(
-        ResultColumn(column.name, column.type or _type_of(info))
-        for column, info in zip(known, chunk.columns, strict=True)
+        _readable(column, i in query.json_columns) if column.type else _as_athena_says(column.name, info)
+        for i, (column, info) in enumerate(zip(known, chunk.columns, strict=True))
     )
-    readers = [reader_of(column.type, i in query.json_columns) for i, column in enumerate(columns)]
-    return columns, readers
+    return columns, [reader_of(column.exact) for column in columns]
 
 
-def _type_of(info: Mapping[str, Any]) -> str:
+def _readable(column: AthenaColumn, is_json: bool) -> AthenaColumn:
+    is_lost = parse_type(column.exact).is_nested and not is_json
+    return replace(column, exact="varchar") if is_lost else column
+
+
+def _as_athena_says(name: str, info: Mapping[str, Any]) -> AthenaColumn:
+    """Athena says of a moment that it has a zone, not which."""
     kind = str(info["Type"])
-    return f"decimal({info['Precision']},{info['Scale']})" if kind == "decimal" else kind
+    if kind == "decimal":
+        kind = f"decimal({info['Precision']},{info['Scale']})"
+    return AthenaColumn(name, kind, ZONED_TEXT if kind == "timestamp with time zone" else kind)
+
+
+def _told(columns: Sequence[AthenaColumn]) -> tuple[ResultColumn, ...]:
+    return tuple(ResultColumn(column.name, column.type) for column in columns)
 
 
 def _values(row: Mapping[str, Any], readers: Sequence[Read]) -> tuple[object, ...]:

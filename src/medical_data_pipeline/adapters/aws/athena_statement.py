@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from medical_data_pipeline.adapters.aws.athena_json import json_text
+from medical_data_pipeline.adapters.aws.athena_types import AthenaColumn, AthenaType, parse_type
 from medical_data_pipeline.errors import QueryRejected
 from medical_data_pipeline.model.athena_sql import parse, render
-from medical_data_pipeline.model.query import EngineStatement, EngineTable, ResultColumn, Scalar
+from medical_data_pipeline.model.query import EngineStatement, EngineTable, Scalar
 
 CATALOG = "awsdatacatalog"
 # Athena's own limit of one execution parameter.
@@ -38,7 +40,7 @@ def athena_statement(
     statement: EngineStatement,
     database: str,
     snapshot_of: Snapshot,
-    columns: tuple[ResultColumn, ...] | None,
+    columns: tuple[AthenaColumn, ...] | None,
 ) -> AthenaStatement:
     """`columns` are the result's columns with their types, where those are known.
 
@@ -58,10 +60,6 @@ def athena_statement(
         raise QueryRejected("SQL_UNSUPPORTED", "a part of the statement is not supported") from None
 
 
-def is_nested(type_name: str) -> bool:
-    return type_name.startswith(("array(", "map(", "row("))
-
-
 def _name_tables(
     tree: exp.Expr, tables: Mapping[str, EngineTable], database: str, snapshot_of: Snapshot
 ) -> None:
@@ -78,9 +76,9 @@ def _name_tables(
             node.set("version", version)
 
 
-def _with_json(tree: exp.Expr, columns: tuple[ResultColumn, ...]) -> tuple[exp.Expr, frozenset[int]]:
-    """Arrays, maps and rows as JSON: Athena's own text of them cannot be read back."""
-    nested = frozenset(i for i, column in enumerate(columns) if is_nested(column.type))
+def _with_json(tree: exp.Expr, columns: tuple[AthenaColumn, ...]) -> tuple[exp.Expr, frozenset[int]]:
+    kinds = [parse_type(column.exact) for column in columns]
+    nested = {i: kind for i, kind in enumerate(kinds) if kind.is_nested}
     if not nested:
         return tree, frozenset()
     if isinstance(tree, exp.Query) and tree.args.get("order"):
@@ -89,30 +87,41 @@ def _with_json(tree: exp.Expr, columns: tuple[ResultColumn, ...]) -> tuple[exp.E
     alias = exp.TableAlias(
         this=exp.to_identifier("result"), columns=[exp.to_identifier(name) for name in names]
     )
-    shown = [_json(exp.column(name)) if i in nested else exp.column(name) for i, name in enumerate(names)]
+    shown = [
+        json_text(exp.column(name), nested[i]) if i in nested else exp.column(name)
+        for i, name in enumerate(names)
+    ]
     source = exp.Subquery(this=tree, alias=alias)
-    return exp.Select(expressions=shown, from_=exp.From(this=source)), nested
+    return exp.Select(expressions=shown, from_=exp.From(this=source)), frozenset(nested)
 
 
 def _with_json_in_place(
-    tree: exp.Query, nested: frozenset[int], width: int
+    tree: exp.Query, nested: Mapping[int, AthenaType], width: int
 ) -> tuple[exp.Expr, frozenset[int]]:
     """A sub-query would lose the order. Columns that a star gives keep Athena's text."""
-    projections = tree.expressions if isinstance(tree, exp.Select) else []
+    projections = tree.expressions if isinstance(tree, exp.Select) and not tree.args.get("distinct") else []
     if len(projections) != width or any(each.is_star for each in projections):
         return tree, frozenset()
-    for position in nested:
+    for position, kind in nested.items():
         projection = projections[position]
         value = projection.unalias()
-        named = projection.args.get("alias") or (value.this if isinstance(value, exp.Column) else None)
-        shown = _json(value.copy())
-        projection.replace(exp.Alias(this=shown, alias=named.copy()) if named else shown)
-    return tree, nested
+        _refer_to_value(tree, position, projection.alias_or_name, value)
+        # Under another name, since what is ordered by the column must not go by its JSON.
+        alias = exp.to_identifier(f"json{position}")
+        projection.replace(exp.Alias(this=json_text(value.copy(), kind), alias=alias))
+    return tree, frozenset(nested)
 
 
-def _json(value: exp.Expr) -> exp.Expr:
-    cast = exp.Cast(this=value, to=exp.DataType.build("json"))
-    return exp.Anonymous(this="json_format", expressions=[cast])
+def _refer_to_value(tree: exp.Query, position: int, name: str, value: exp.Expr) -> None:
+    """Put `value` wherever ORDER BY or GROUP BY means it by its number, or ORDER BY by its name."""
+    order, group = tree.args["order"], tree.args.get("group")
+    terms = [ordered.this for ordered in order.expressions] + (group.expressions if group else [])
+    for term in terms:
+        if isinstance(term, exp.Literal) and not term.is_string and term.name == str(position + 1):
+            term.replace(value.copy())
+    for column in list(order.find_all(exp.Column)):
+        if name and not column.table and column.name.lower() == name.lower():
+            column.replace(value.copy())
 
 
 def _bound(tree: exp.Expr, values: tuple[Scalar, ...]) -> tuple[str, ...]:

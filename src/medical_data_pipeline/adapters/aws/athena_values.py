@@ -1,11 +1,12 @@
 """Athena's text of a value as the value: exact, by the type of its column."""
 
 import json
-import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from functools import cache
+
+from medical_data_pipeline.adapters.aws.athena_types import AthenaType, parse_type
 
 Read = Callable[[str], object]
 
@@ -14,16 +15,21 @@ _DOUBLES = frozenset(("double", "float", "real"))
 
 
 @cache
-def reader_of(type_name: str, is_json: bool = False) -> Read:
+def reader_of(type_name: str) -> Read:
     """What reads the text of a column; nested values are read from JSON."""
-    if is_json:
-        convert = _json_reader(type_name)
-        return lambda text: convert(json.loads(text, parse_float=Decimal))
-    return _text_reader(type_name)
+    kind = parse_type(type_name)
+    if kind.is_nested:
+        convert = _json_reader(kind)
+        # A row is an object whose fields may all have one name.
+        return lambda text: convert(json.loads(text, parse_float=Decimal, object_pairs_hook=_Fields))
+    return _text_reader(kind.name)
 
 
-def _text_reader(type_name: str) -> Read:
-    name = re.sub(r"\(.*?\)", "", type_name)
+class _Fields(list[tuple[str, object]]):
+    """An object of JSON, field by field."""
+
+
+def _text_reader(name: str) -> Read:
     if name in _INTEGERS:
         return int
     if name in _DOUBLES:
@@ -52,7 +58,8 @@ def _date(text: str) -> object:
         return text
 
 
-def _spaced_hex(text: str) -> bytes:
+def _hex(text: str) -> bytes:
+    """With blanks between the bytes or without."""
     return bytes.fromhex(text)
 
 
@@ -63,51 +70,51 @@ _TEXT_READERS: dict[str, Read] = {
     "timestamp": _timestamp,
     "timestamp with time zone": _zoned,
     "time": time.fromisoformat,
-    "varbinary": _spaced_hex,
+    "varbinary": _hex,
 }
 
 
-def _json_reader(type_name: str) -> Callable[[object], object]:
-    kind, _, inner = type_name.partition("(")
-    items = _split(inner.removesuffix(")")) if kind in ("array", "map", "row") else ()
-    if kind == "array":
-        return _each(_json_reader(items[0]))
-    if kind == "map":
-        return _map(_text_reader(items[0]), _json_reader(items[1]))
-    if kind == "row":
-        return _row([_field(item, number) for number, item in enumerate(items)])
-    return _scalar(type_name)
+def _json_reader(kind: AthenaType) -> Callable[[object], object]:
+    match kind.name:
+        case "array":
+            return _each(_json_reader(kind.items[0]))
+        case "map":
+            return _map(_row(("key", "value"), list(map(_json_reader, kind.items))))
+        case "row":
+            return _row(kind.names, list(map(_json_reader, kind.items)))
+    return _scalar(kind)
 
 
 def _each(read: Callable[[object], object]) -> Callable[[object], object]:
     return lambda value: [read(item) for item in value] if isinstance(value, list) else None
 
 
-def _map(key: Read, read: Callable[[object], object]) -> Callable[[object], object]:
-    return lambda value: {key(k): read(v) for k, v in value.items()} if isinstance(value, dict) else None
+def _map(read: Callable[[object], object]) -> Callable[[object], object]:
+    """A dict, or pairs where the keys are arrays, maps or rows."""
 
-
-def _row(fields: Sequence[tuple[str, Callable[[object], object]]]) -> Callable[[object], object]:
     def convert(value: object) -> object:
-        cells = list(value.values()) if isinstance(value, dict) else value
-        if not isinstance(cells, list):
+        if not isinstance(value, list):
             return None
-        return {name: read(cell) for (name, read), cell in zip(fields, cells, strict=True)}
+        entries = [entry for entry in map(read, value) if isinstance(entry, dict)]
+        pairs = [(entry["key"], entry["value"]) for entry in entries]
+        is_plain = all(not isinstance(key, dict | list) for key, _ in pairs)
+        return dict(pairs) if is_plain else pairs
 
     return convert
 
 
-def _field(item: str, number: int) -> tuple[str, Callable[[object], object]]:
-    """`name type`, or a type alone; a quoted name may hold anything."""
-    found = re.match(r'(?:"((?:[^"]|"")*)"|([A-Za-z_]\w*)) (?=[a-z])', item)
-    if not found or item.startswith("timestamp with") or item.startswith("time with"):
-        return f"field{number}", _json_reader(item)
-    name = (found[1] or found[2] or "").replace('""', '"')
-    return name, _json_reader(item[found.end() :])
+def _row(names: Sequence[str], reads: Sequence[Callable[[object], object]]) -> Callable[[object], object]:
+    def convert(value: object) -> object:
+        if not isinstance(value, list):
+            return None
+        cells = [cell for _, cell in value] if isinstance(value, _Fields) else value
+        return {name: read(cell) for name, read, cell in zip(names, reads, cells, strict=True)}
+
+    return convert
 
 
-def _scalar(type_name: str) -> Callable[[object], object]:
-    read = _text_reader(type_name)
+def _scalar(kind: AthenaType) -> Callable[[object], object]:
+    read = _text_reader(kind.name)
 
     def convert(value: object) -> object:
         if value is None or isinstance(value, bool):
@@ -115,17 +122,3 @@ def _scalar(type_name: str) -> Callable[[object], object]:
         return read(str(value))
 
     return convert
-
-
-def _split(items: str) -> tuple[str, ...]:
-    """What stands between the commas that are in no inner parenthesis or quotes."""
-    parts, depth, is_quoted, start = [], 0, False, 0
-    for position, letter in enumerate(items):
-        if letter == '"':
-            is_quoted = not is_quoted
-        elif not is_quoted:
-            depth += (letter == "(") - (letter == ")")
-            if letter == "," and depth == 0:
-                parts.append(items[start:position].strip())
-                start = position + 1
-    return (*parts, items[start:].strip())

@@ -7,11 +7,11 @@ from datetime import timedelta
 
 from botocore.exceptions import ClientError
 
+from medical_data_pipeline.adapters.aws.athena_types import AthenaColumn
 from medical_data_pipeline.adapters.aws.aws_clients import Client
 from medical_data_pipeline.adapters.aws.aws_errors import error_code, translated
 from medical_data_pipeline.adapters.aws.dynamodb_items import number, text
 from medical_data_pipeline.errors import QueryNotFound
-from medical_data_pipeline.model.query import ResultColumn
 from medical_data_pipeline.ports import Clock
 
 
@@ -20,7 +20,7 @@ class StartedQuery:
     """A query of ours as Athena knows it. `columns` have no type where Athena alone knows it."""
 
     execution_id: str
-    columns: tuple[ResultColumn, ...] | None
+    columns: tuple[AthenaColumn, ...] | None
     json_columns: frozenset[int]
 
 
@@ -42,7 +42,7 @@ class DynamoDbQueries:
     lifetime: timedelta
 
     def put(self, query_id: str, query: StartedQuery) -> None:
-        columns = query.columns and [[column.name, column.type] for column in query.columns]
+        columns = query.columns and [[column.name, column.type, column.exact] for column in query.columns]
         content = [query.execution_id, columns, sorted(query.json_columns)]
         self._put(f"query#{query_id}", json.dumps(content))
 
@@ -51,7 +51,7 @@ class DynamoDbQueries:
         if not content:
             return None
         execution_id, columns, json_columns = json.loads(content)
-        named = columns and tuple(ResultColumn(name, kind) for name, kind in columns)
+        named = columns and tuple(AthenaColumn(*column) for column in columns)
         return StartedQuery(execution_id, named, frozenset(json_columns))
 
     def require(self, query_id: str) -> StartedQuery:

@@ -76,7 +76,20 @@ def _spaced_hex(value: object) -> str:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, default=_plain, ensure_ascii=False)
+    return json.dumps(_with_text_keys(value), default=_plain, ensure_ascii=False)
+
+
+def _with_text_keys(value: object) -> object:
+    """JSON's keys are text, a map's may be days or bytes."""
+    if isinstance(value, list):
+        return [_with_text_keys(item) for item in value]
+    if isinstance(value, dict):
+        return {_key(key): _with_text_keys(item) for key, item in value.items()}
+    return value
+
+
+def _key(key: object) -> object:
+    return key if isinstance(key, str | int | float) else _plain(key)
 
 
 def _plain(value: object) -> object:
