@@ -108,7 +108,10 @@ class UploadPromises:
 @router.put(
     "/input/{key:path}",
     status_code=201,
-    responses={**_ANSWERS, **documented(400, 401, 404, 409, 411, 412, 413, 415, 422, 429, 500, 503, 507)},
+    responses={
+        **_ANSWERS,
+        **documented(400, 401, 404, 408, 409, 411, 412, 413, 415, 422, 429, 500, 503, 507),
+    },
     summary="Upload a CSV file, packed or not",
     openapi_extra=_BODY,
 )
@@ -125,7 +128,7 @@ async def put_input(
     _require_framing(request, services.limits.max_upload_bytes)
     if services.intake is None:
         raise ObjectNotFound("this server takes no uploads")
-    stream = await UploadStream.begun(request, services.limits.max_upload_bytes)
+    stream = await UploadStream.begun(request, services.limits.max_upload_bytes, services.limits.stall_s)
     bound = request.app.state.bounds.uploads
     upload = await in_thread(bound, services.intake.put, key, stream.pieces(), expected, preconditions)
     request.app.state.metrics.uploaded(stream.size_bytes)

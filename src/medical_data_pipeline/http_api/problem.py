@@ -157,6 +157,7 @@ _DESCRIPTIONS = {
     404: "Not there, or not yours (NOT_FOUND)",
     405: "The path has no such method (METHOD_NOT_ALLOWED)",
     406: "No such representation (UNSUPPORTED_MEDIA_TYPE)",
+    408: "The body does not go on (UPLOAD_STALLED)",
     409: "Conflict (IDEMPOTENCY_CONFLICT, QUERY_CANCELLED, SCHEMA_CONFLICT)",
     411: "The length is not said (LENGTH_REQUIRED)",
     412: "If-Match or If-None-Match does not hold (PRECONDITION_FAILED)",

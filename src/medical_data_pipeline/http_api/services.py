@@ -85,6 +85,7 @@ class HttpLimits:
     simple_wait_s: float = 25.0  # GET /query; below API Gateway's 29 seconds
     max_wait_s: float = 25.0
     max_uploads_at_once: int = 16
+    stall_s: float = 60.0  # how long an upload may say nothing
     max_waits_at_once: int = 64
 
 

@@ -1,6 +1,7 @@
 """A JSON body read strictly: bounded, UTF-8, no key twice, no field unknown, no number JSON does not have."""
 
 import json
+from math import isinf
 from typing import TypeVar
 
 from fastapi import Request
@@ -48,7 +49,10 @@ async def _bounded(request: Request, max_bytes: int) -> bytes:
 def _document(content: bytes) -> object:
     try:
         document = json.loads(
-            content.decode("utf-8"), object_pairs_hook=_without_repeats, parse_constant=_no_constant
+            content.decode("utf-8"),
+            object_pairs_hook=_without_repeats,
+            parse_constant=_no_constant,
+            parse_float=_finite,
         )
         # An escaped half of a surrogate pair is no character, and nothing behind us could write it.
         json.dumps(document, ensure_ascii=False).encode("utf-8")
@@ -62,6 +66,12 @@ def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(document) != len(pairs):
         raise ValueError("a key stands there twice")
     return document
+
+
+def _finite(text: str) -> float:
+    if isinf(number := float(text)):
+        raise ValueError("not a number a double can have")
+    return number
 
 
 def _no_constant(_: str) -> object:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
+import anyio
 import anyio.from_thread
 from fastapi import Request
 
@@ -15,19 +16,25 @@ PIECE_BYTES = 1 << 20
 class UploadStream:
     """The body in pieces. Only the thread that stores it pulls, so a slow disk slows the sender.
 
-    A sender that leaves raises ClientDisconnect out of the iterator, and nothing is stored.
+    A sender that leaves raises ClientDisconnect out of the iterator, and nothing is stored. One that says
+    nothing for `stall_s` may have left without a word, and must not keep others from their turn for ever.
     """
 
     body: AsyncIterator[bytes]
     max_bytes: int
+    stall_s: float
     first_piece: bytes = b""
     is_read: bool = False
     size_bytes: int = 0
 
     @classmethod
-    async def begun(cls, request: Request, max_bytes: int) -> "UploadStream":
-        """The stream with its first piece: a small body is then there before a thread waits for it."""
-        stream = cls(request.stream(), max_bytes)
+    async def begun(cls, request: Request, max_bytes: int, stall_s: float) -> "UploadStream":
+        """The stream with its first piece: a small body is then there before a thread waits for it.
+
+        Raises:
+            RequestProblem: no byte has come for `stall_s`.
+        """
+        stream = cls(request.stream(), max_bytes, stall_s)
         stream.first_piece = await stream._next_piece()
         return stream
 
@@ -35,7 +42,7 @@ class UploadStream:
         """To be read in a worker thread of the event loop.
 
         Raises:
-            RequestProblem: the body is empty or too large.
+            RequestProblem: the body is empty, too large, or does not go on.
         """
         piece = self.first_piece
         while piece:
@@ -49,11 +56,16 @@ class UploadStream:
 
     async def _next_piece(self) -> bytes:
         piece = bytearray()
-        async for chunk in self.body:
-            piece += chunk
-            if len(piece) >= PIECE_BYTES:
-                return bytes(piece)
-        self.is_read = True
+        try:
+            while len(piece) < PIECE_BYTES:
+                with anyio.fail_after(self.stall_s):
+                    piece += await anext(self.body)
+        except StopAsyncIteration:
+            self.is_read = True
+        except TimeoutError:
+            raise RequestProblem(
+                408, "UPLOAD_STALLED", "the body does not go on", headers={"Connection": "close"}
+            ) from None
         return bytes(piece)
 
 

@@ -206,6 +206,7 @@ def test_parameters_arrive_as_they_were_typed(client: TestClient, backstage: Bac
         (b'{"sql": ""}', 400, "BAD_REQUEST"),
         (b'{"sql": "a", "sql": "b"}', 400, "BAD_REQUEST"),
         (b'{"sql": "a", "params": [NaN]}', 400, "BAD_REQUEST"),
+        (b'{"sql": "a", "params": [1e400]}', 400, "BAD_REQUEST"),
         (b'{"sql": "\\ud800"}', 400, "BAD_REQUEST"),
         (b"[" * 100_000, 400, "BAD_REQUEST"),
         (b'{"sql": "a", "limit": 3}', 400, "INVALID_PARAMETER"),

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +10,7 @@ import anyio
 import pytest
 
 from medical_data_pipeline.http_api.services import HttpLimits
+from medical_data_pipeline.http_api.upload_stream import PIECE_BYTES
 from medical_data_pipeline.model.objects import ObjectRef
 from tests.unit.http_api.http_client import TestClient
 from tests.unit.http_api.service_fakes import TOKEN, Backstage
@@ -133,6 +135,25 @@ def test_a_sender_that_leaves_halfway_leaves_nothing(backstage: Backstage) -> No
     assert backstage.keys() == []
 
 
+@pytest.mark.parametrize("sent_before", [b"", b"x", b"x" * PIECE_BYTES])
+def test_a_sender_that_says_nothing_any_more_does_not_keep_its_turn(sent_before: bytes) -> None:
+    backstage = Backstage(limits=HttpLimits(stall_s=0.05))
+    sent: list[Any] = []
+    body = [{"type": "http.request", "body": sent_before, "more_body": True}]
+
+    async def receive() -> Any:
+        return body.pop() if body else await anyio.sleep_forever()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    anyio.run(backstage.app(), _scope((b"content-length", b"9000000")), receive, send)
+
+    assert sent[0]["status"] == 408
+    assert json.loads(sent[1]["body"])["code"] == "UPLOAD_STALLED"
+    assert backstage.keys() == []
+
+
 def test_a_large_body_is_never_in_memory_as_a_whole(backstage: Backstage) -> None:
     pieces = []
 
@@ -152,14 +173,6 @@ def test_a_large_body_is_never_in_memory_as_a_whole(backstage: Backstage) -> Non
 async def _put(app: Any, body: list[Any], *headers: tuple[bytes, bytes]) -> list[Any]:
     """One PUT straight to the application; when `body` is at its end the sender is gone."""
     sent = []
-    scope = {
-        "type": "http",
-        "method": "PUT",
-        "path": "/input/labs/a.csv",
-        "raw_path": b"/input/labs/a.csv",
-        "query_string": b"",
-        "headers": [(b"authorization", f"Bearer {TOKEN}".encode()), *headers],
-    }
 
     async def receive() -> Any:
         return body.pop(0) if body else {"type": "http.disconnect"}
@@ -167,5 +180,16 @@ async def _put(app: Any, body: list[Any], *headers: tuple[bytes, bytes]) -> list
     async def send(message: Any) -> None:
         sent.append(message)
 
-    await app(scope, receive, send)
+    await app(_scope(*headers), receive, send)
     return sent
+
+
+def _scope(*headers: tuple[bytes, bytes]) -> dict[str, Any]:
+    return {
+        "type": "http",
+        "method": "PUT",
+        "path": "/input/labs/a.csv",
+        "raw_path": b"/input/labs/a.csv",
+        "query_string": b"",
+        "headers": [(b"authorization", f"Bearer {TOKEN}".encode()), *headers],
+    }
