@@ -153,11 +153,17 @@ def test_a_rerun_replaces_its_own_files_and_no_others(tmp_path: Path) -> None:
     convert(str(source), str(out))
     (out / "notes.txt").write_text("mine", encoding="utf-8")
     (out / "part-9-00000.parquet").write_bytes(b"of a larger run")
+    others = [out / "part-0.parquet", out / "part-00000-1f2e3d4c-c000.snappy.parquet"]
+    for other in others:
+        other.write_bytes(b"of another program")
     source.write_text("id,zip\n3,10001\n", encoding="utf-8")
 
     done = convert(str(source), str(out))
 
     assert done.stdout == "1 rows read, 1 loaded, 0 set aside\n"
+    assert [other.read_bytes() for other in others] == [b"of another program"] * 2
+    for other in others:
+        other.unlink()
     assert zips(out) == ["10001"]
     assert sorted(path.name for path in out.iterdir()) == [
         "notes.txt",

@@ -1,5 +1,6 @@
 """What may stand in the file of declared datasets, and how its mistakes are named."""
 
+import os
 import re
 from pathlib import Path
 
@@ -177,3 +178,12 @@ def test_types_are_read_as_people_write_them():
     for wrong in ["decimal(39,2)", "decimal", "float", "varchar(10)", ""]:
         with pytest.raises(ValueError, match="a"):
             parse_type(wrong)
+
+
+def test_a_file_that_does_not_fit_into_memory_is_refused_unread(tmp_path: Path) -> None:
+    file = tmp_path / "datasets.yaml"
+    file.touch()
+    os.truncate(file, 1 << 40)
+
+    with pytest.raises(SettingsError, match="larger than"):
+        load_datasets(file)

@@ -1,6 +1,7 @@
 """One file to Parquet in a folder: what `mdp convert` does, without a server and without a catalog."""
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -18,6 +19,8 @@ from medical_data_pipeline.errors import InvalidRequest
 from medical_data_pipeline.model.dataset import Dataset
 from medical_data_pipeline.model.objects import ObjectRef, load_id
 from medical_data_pipeline.model.receipt_json import receipt_to_json
+
+_OURS = re.compile(r"part-[0-9]+-[0-9]{5}\.parquet")
 
 
 def convert_file(
@@ -122,6 +125,7 @@ def _put_in_place(hidden: Path, out_dir: Path) -> None:
     for name in sorted(made - {"receipt.json"}):
         (hidden / name).replace(out_dir / name)
     for old in out_dir.glob("part-*.parquet"):
-        if old.name not in made:
+        # Other programs begin the names of theirs so too.
+        if old.name not in made and _OURS.fullmatch(old.name):
             old.unlink()
     (hidden / "receipt.json").replace(out_dir / "receipt.json")

@@ -112,7 +112,8 @@ def load_datasets(path: Path) -> Mapping[str, Dataset]:
 
 def _read(path: Path) -> dict[Any, Any]:
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise SettingsError(f"{path.name}: cannot be read ({error.strerror})") from None
     if len(content) > MAX_FILE_BYTES:
