@@ -439,3 +439,11 @@ def in_parallel(work: Callable[[int], object], threads: int) -> None:
         thread.start()
     for thread in started:
         thread.join()
+
+
+def test_every_load_counts_however_many_there_are(tmp_path: Path) -> None:
+    with closing(SqliteLedger(tmp_path / "ledger.sqlite")) as ledger:
+        ledger.receive_many([load("x", "", f"{number}.csv") for number in range(10_050)])
+        ledger.advance(load("x", "", "7.csv").load_id, FAILED, now=NOON)
+
+        assert ledger.counts() == {"received": 10_049, "failed": 1}

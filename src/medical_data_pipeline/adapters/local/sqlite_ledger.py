@@ -113,6 +113,11 @@ class SqliteLedger(Ledger):
         condition = " WHERE state IN ('received', 'converted') ORDER BY arrival"
         return self._read(lambda connection: _all(connection, SELECT + condition, {}))
 
+    def counts(self) -> dict[str, int]:
+        """How many loads are in each state, however many there are."""
+        statement = "SELECT state, count(*) FROM loads GROUP BY state"
+        return self._read(lambda connection: dict(connection.execute(statement).fetchall()))
+
     def next_sequencer(self, source: ObjectRef) -> str:
         return self._commits.run(_next_sequencer)
 

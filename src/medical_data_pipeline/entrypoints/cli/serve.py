@@ -6,8 +6,7 @@ import logging
 import os
 import secrets
 import signal
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -27,7 +26,6 @@ from medical_data_pipeline.entrypoints.json_log import log_as_json
 from medical_data_pipeline.errors import SettingsError
 from medical_data_pipeline.http_api.app import create_app
 from medical_data_pipeline.http_api.services import Services
-from medical_data_pipeline.ports import LoadFilter
 
 # Service managers wait ten seconds: two of them go to queries, two to answers, the rest to loads in hand.
 ANSWER_TIMEOUT_S = 2
@@ -155,14 +153,10 @@ def _app(pipeline: LocalPipeline, tokens: TokenFile) -> FastAPI:
             health=pipeline.health,
             intake=pipeline.intake,
             replay=pipeline.replay,
-            count_loads=lambda: _load_counts(pipeline),
+            count_loads=pipeline.ledger.counts,
             page_token_key=secrets.token_bytes(32),
         )
     )
-
-
-def _load_counts(pipeline: LocalPipeline) -> Mapping[str, int]:
-    return Counter(load.state.value for load in pipeline.ledger.list(LoadFilter(limit=10_000)))
 
 
 def _log(happening: Happening) -> None:
