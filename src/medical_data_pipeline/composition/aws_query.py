@@ -27,9 +27,10 @@ from medical_data_pipeline.http_api.app import create_app
 from medical_data_pipeline.http_api.services import HttpLimits, Services
 from medical_data_pipeline.model.load import Load
 from medical_data_pipeline.model.query import Actor, EngineTable, ResultFormat
-from medical_data_pipeline.ports import LoadFilter
+from medical_data_pipeline.ports import LoadFilter, TableReader
 from medical_data_pipeline.query.policies import FullAccess
 from medical_data_pipeline.query.service import QueryService
+from medical_data_pipeline.query.written_tables import WrittenTables
 
 # The gateway waits 29 seconds, of which planning, starting and reading take a few. A function's answer has at
 # most 6 MB, in which every quote of a page takes two bytes.
@@ -53,7 +54,7 @@ class NoTokens:
 
 def query_app(settings: QuerySettings, around: Surroundings) -> FastAPI:
     s3, dynamodb = around.client("s3"), around.client("dynamodb")
-    tables = GlueTables(around.client("glue"), s3, settings.glue_database)
+    tables = WrittenTables(GlueTables(around.client("glue"), s3, settings.glue_database))
     ledger = DynamoDbLedger(dynamodb, settings.ledger_table)
     started = DynamoDbQueries(
         dynamodb, settings.queries_table, around.clock, timedelta(days=settings.query_result_days)
@@ -119,14 +120,14 @@ def _result_file(columns: Sequence[AthenaColumn], rows: Rows, wanted: ResultForm
     return result_file(columns, rows, wanted)
 
 
-def _snapshot(tables: GlueTables, table: EngineTable) -> int | None:
+def _snapshot(tables: TableReader, table: EngineTable) -> int | None:
     """The snapshot of the state that a statement was planned on."""
     found = tables.find(table.name)
     is_same = found.metadata_location == table.location and bool(found.snapshots)
     return found.snapshots[-1].snapshot_id if is_same else None
 
 
-def _health(ledger: DynamoDbLedger, tables: GlueTables) -> AwsHealth:
+def _health(ledger: DynamoDbLedger, tables: TableReader) -> AwsHealth:
     checks = {}
     for name, check in (
         ("ledger", lambda: ledger.list(LoadFilter(limit=1))),

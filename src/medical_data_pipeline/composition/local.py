@@ -40,6 +40,7 @@ from medical_data_pipeline.model.quarantine import quarantine_table
 from medical_data_pipeline.ports import Clock, LoadFilter
 from medical_data_pipeline.query.policies import FullAccess
 from medical_data_pipeline.query.service import QueryService
+from medical_data_pipeline.query.written_tables import WrittenTables
 
 BUCKET = "local"
 LEDGER_FILE = "ledger.sqlite"
@@ -121,8 +122,9 @@ class LocalPipeline:
             self.store, self.ledger, datasets, clock, KeyLocks(), BUCKET, self._worker.submit, reached
         )
         self.engine = DuckDbQueryEngine(_engine_settings(data_dir, settings), clock)
+        self.tables = WrittenTables(self.catalog)
         self.queries = QueryService(
-            self.catalog, self.engine, self.policy, clock, settings.database, _new_id, secrets.token_bytes(32)
+            self.tables, self.engine, self.policy, clock, settings.database, _new_id, secrets.token_bytes(32)
         )
         maintenance = IcebergMaintenance(self.catalog)
         self._reconciler = Reconciler(self.store, self.intake, clock, _reported(report, "reconcile-failed"))

@@ -34,6 +34,9 @@ _FOREIGN_FILES = (
 _TEXT_CONTROLS = b"\x01\t\n\x0b\x0c\r\x1a\x1b\x1c\x1d\x1e\x1f"
 _OTHER_THAN_CONTROLS = bytes(range(32, 256)) + _TEXT_CONTROLS
 
+_ENOUGH_LINES = 3
+_LINES_A_DAMAGED_ONE = 3
+
 
 def bom_length(sample: bytes) -> int:
     return next((len(bom) for bom, _ in _BOMS if sample.startswith(bom)), 0)
@@ -87,16 +90,21 @@ def _utf16_without_bom(sample: bytes) -> str:
     return ""
 
 
-def decodes(sample: bytes, encoding: str) -> bool:
+def _is_whole_utf8(line: bytes) -> bool:
+    """A letter of another encoding at the end of a line looks like the start of one in UTF-8."""
     try:
-        codecs.getincrementaldecoder(encoding)().decode(sample, final=False)
+        line.decode("utf-8")
     except UnicodeDecodeError:
         return False
     return True
 
 
 def is_mostly_utf8(sample: bytes) -> bool:
-    """Whether nearly all lines with non-ASCII bytes are UTF-8, so that the others are damaged."""
-    lines = [line for line in sample.splitlines() if not line.isascii()]
-    valid = sum(decodes(line, "utf-8") for line in lines[1:-1])
-    return valid >= 10 and valid >= 0.9 * len(lines[1:-1])
+    """Whether most lines with non-ASCII bytes are UTF-8, so that the others are damaged.
+
+    What is written in another encoding is hardly ever UTF-8 by chance.
+    """
+    is_valid = [_is_whole_utf8(line) for line in sample.splitlines() if not line.isascii()]
+    # The first and the last line may be cut in two.
+    valid, damaged = sum(is_valid), len(is_valid[1:-1]) - sum(is_valid[1:-1])
+    return valid >= _ENOUGH_LINES and valid >= _LINES_A_DAMAGED_ONE * damaged

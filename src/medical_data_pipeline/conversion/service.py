@@ -168,7 +168,7 @@ def _read(session: ConversionSession, sample: Sample, request: ConversionRequest
         )
         try:
             profile, planned = _profiled(session, plan, columns, request)
-            return _Read(layout, plan, profile, planned, warnings + _said(layout))
+            return _Read(layout, plan, profile, planned, warnings + _said(layout, request.dataset))
         except EncodingMismatch as mismatch:
             if request.dataset.encoding is not None or encoding == "latin-1":
                 raise FileRefused("BAD_ENCODING", f"the file has bytes that are not {encoding}") from None
@@ -220,8 +220,11 @@ def _profiled(
     return profile, plan_of(profile)
 
 
-def _said(layout: Layout) -> tuple[str, ...]:
+def _said(layout: Layout, dataset: Dataset) -> tuple[str, ...]:
     said = []
+    encoding = layout.dialect.encoding
+    if not dataset.encoding and not encoding.startswith("utf-"):
+        said.append(f"read as {encoding}, which is a guess: declare the encoding if letters look wrong")
     if layout.dialect.skip_lines:
         said.append(f"{layout.dialect.skip_lines} lines before the header are not data")
     if layout.dialect.has_ruler:

@@ -146,7 +146,7 @@ def _app(pipeline: LocalPipeline, tokens: TokenFile) -> FastAPI:
         Services(
             tokens=tokens,
             queries=pipeline.queries,
-            catalog=pipeline.catalog,
+            catalog=pipeline.tables,
             policy=pipeline.policy,
             ledger=pipeline.ledger,
             store=pipeline.store,
