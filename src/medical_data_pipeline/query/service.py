@@ -13,15 +13,15 @@ from medical_data_pipeline.model.query import (
     ResultPage,
 )
 from medical_data_pipeline.ports import AccessPolicy, Clock, QueryEngine, TableReader
-from medical_data_pipeline.query import page_token
 from medical_data_pipeline.query.plan import Planner
+from medical_data_pipeline.query.query_owner import is_owner, owner_mark
 
 MAX_PAGE_ROWS = 10_000
 
 
 @dataclass(frozen=True)
 class QueryService:
-    """Runs queries on one engine. `new_id` makes ids nobody can guess; `token_key` signs page tokens."""
+    """Runs queries on one engine. `new_id` makes ids nobody can guess; `owner_key` signs whose an id is."""
 
     catalog: TableReader
     engine: QueryEngine
@@ -29,7 +29,7 @@ class QueryService:
     clock: Clock
     database: str
     new_id: Callable[[], str]
-    token_key: bytes
+    owner_key: bytes
 
     def plan(self, request: QueryRequest) -> EngineStatement:
         """What the engine would be given; nothing is started.
@@ -68,21 +68,6 @@ class QueryService:
             raise InvalidRequest(f"a page has 1 to {MAX_PAGE_ROWS} rows")
         return self.engine.page(query_id, offset, max_rows)
 
-    def page_after(
-        self, query_id: str, actor: Actor, token: str | None = None, max_rows: int = 1000
-    ) -> tuple[ResultPage, str | None]:
-        """A page of the result, and the token of the next one; the first page has no token.
-
-        Raises:
-            QueryNotFound: no such query of this actor, or its result has expired.
-            InvalidRequest: the token is not ours, or `max_rows` is out of range.
-        """
-        offset = 0 if token is None else page_token.decode(token, query_id, actor.name, self.token_key)
-        page = self.page(query_id, actor, offset, max_rows)
-        if page.next_offset is None:
-            return page, None
-        return page, page_token.encode(query_id, actor.name, page.next_offset, self.token_key)
-
     def export(self, query_id: str, actor: Actor, wanted: ResultFormat) -> Iterator[bytes]:
         """Raises: QueryNotFound: no such query of this actor, or its result has expired."""
         self._require_owner(query_id, actor)
@@ -95,9 +80,9 @@ class QueryService:
 
     def _owned(self, query_id: str, actor: Actor) -> str:
         """An id that carries its owner's mark, so that ownership outlives a restart and needs no table."""
-        return f"{query_id}-{page_token.owner_mark(query_id, actor.name, self.token_key)}"
+        return f"{query_id}-{owner_mark(query_id, actor.name, self.owner_key)}"
 
     def _require_owner(self, query_id: str, actor: Actor) -> None:
         plain, _, mark = query_id.rpartition("-")
-        if not page_token.is_owner(mark, plain, actor.name, self.token_key):
+        if not is_owner(mark, plain, actor.name, self.owner_key):
             raise QueryNotFound("no such query")
