@@ -152,6 +152,29 @@ def test_a_declaration_that_does_not_go_with_the_file_refuses_it(
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
+@pytest.mark.parametrize(
+    "declared",
+    [
+        dataset(RowLayout((PartitionField("seen_on", Transform.MONTH),)), LoadMode.UPSERT, ("id",)),
+        dataset(RowLayout((), ("clinic", "seen_on"))),
+        dataset(RowLayout(), LoadMode.UPSERT, ("seen_on",)),
+    ],
+    ids=["partitions", "order", "key"],
+)
+def test_a_later_file_without_a_declared_column_is_refused_and_changes_no_row(
+    declared: Dataset, make_bench: Make
+) -> None:
+    bench = make_bench(t=declared)
+    bench.load("t/a.csv", "id,clinic,seen_on\n1,north,2024-03-02\n")
+
+    late = bench.put("t/b.csv", "id,clinic\n1,south\n")
+
+    assert bench.conversion.convert(late) is None
+    ended = bench.conversion.ledger.find(late.load_id)
+    assert (ended.reason, "seen_on" in ended.detail) == ("MISSING_COLUMN", True)
+    assert bench.rows("t", "clinic, seen_on") == [("north", date(2024, 3, 2))]
+
+
 UPSERT = dataset(RowLayout(), LoadMode.UPSERT, ("id", "site"))
 
 

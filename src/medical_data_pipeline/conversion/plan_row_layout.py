@@ -18,14 +18,11 @@ def plan_row_layout(dataset: Dataset, table: Table | None, columns: Sequence[Col
         FileRefused: MISSING_COLUMN: the file lacks a column of the declaration.
     """
     present = {column.name for column in columns}
-    known = {column.name for column in table.columns} if table else set[str]()
+    declared = dataset.layout
     _require_present(dataset.upsert_key, present, "the key")
-    _require_present(dataset.layout.sort_by, known | present, "the sort order")
-    declared = dataset.layout.partition_by
-    if table is None:
-        _require_present([field.column for field in declared], present, "the partitions")
-    partition_by = declared if table is None else table.layout.partition_by
-    return RowLayout(partition_by, tuple(name for name in dataset.layout.sort_by if name in present))
+    _require_present(declared.sort_by, present, "the sort order")
+    _require_present([field.column for field in declared.partition_by], present, "the partitions")
+    return RowLayout(table.layout.partition_by if table else declared.partition_by, declared.sort_by)
 
 
 def require_partitionable(layout: RowLayout, columns: Sequence[Column]) -> None:
