@@ -9,7 +9,18 @@ import pytest
 
 from medical_data_pipeline.errors import FileRefused
 from medical_data_pipeline.model.dataset import Contract, Dataset, DeclaredColumn, RejectLimit
-from medical_data_pipeline.model.table import BIGINT, BOOLEAN, DATE, DOUBLE, TEXT, Column, Table, decimal
+from medical_data_pipeline.model.table import (
+    BIGINT,
+    BOOLEAN,
+    DATE,
+    DOUBLE,
+    LINEAGE,
+    TEXT,
+    TIMESTAMP,
+    Column,
+    Table,
+    decimal,
+)
 from tests.conversions import Converter
 
 DATASET = Dataset(table="t")
@@ -164,6 +175,56 @@ def test_a_frozen_table_takes_no_new_column_and_the_receipt_says_so(convert: Con
 
     assert converted.table.column_names == ["id"]
     assert converted.conversion.receipt.left_out_columns == ("extra",)
+
+
+def test_a_frozen_table_refuses_a_file_that_has_none_of_its_columns(convert: Converter) -> None:
+    dataset = replace(DATASET, contract=Contract.FREEZE)
+
+    with pytest.raises(FileRefused) as refusal:
+        convert("a,b\n1,2\n", dataset, table_of(Column("id", BIGINT)))
+
+    assert refusal.value.reason == "SCHEMA_CONFLICT"
+    assert "freeze" in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("header", "is_foreign"), [("some,words", True), ("some,id", False)], ids=["none", "one"]
+)
+def test_a_file_that_shares_no_column_with_its_table_is_loaded_with_a_warning(
+    header: str, is_foreign: bool, convert: Converter
+) -> None:
+    table = table_of(Column("id", BIGINT), Column("name", TEXT), *LINEAGE)
+
+    converted = convert(f"{header}\n1,2\n", table=table)
+
+    warnings = converted.conversion.receipt.warnings
+    assert any("no column of the table" in warning for warning in warnings) is is_foreign
+    assert converted.conversion.receipt.rows.loaded == 1
+
+
+def test_the_first_file_of_a_table_and_an_empty_table_have_no_column_to_share(convert: Converter) -> None:
+    for table in (None, table_of(*LINEAGE)):
+        assert convert("a,b\n1,2\n", table=table).conversion.receipt.warnings == ()
+
+
+def test_a_declared_type_that_the_table_does_not_have_is_told_with_what_makes_it_hold(
+    convert: Converter,
+) -> None:
+    declared = {
+        "paid": DeclaredColumn(type=decimal(10, 2), thousands_separator="."),
+        "Seen On": DeclaredColumn(type=DATE, format="%d.%m.%Y"),
+        "id": DeclaredColumn(type=BIGINT),
+    }
+    table = table_of(Column("paid", TEXT), Column("seen_on", TIMESTAMP), Column("id", BIGINT))
+
+    converted = convert(
+        "id,paid,Seen On\n1,1.50,2024-01-31 00:00:00\n", replace(DATASET, columns=declared), table
+    )
+
+    paid, seen_on = converted.conversion.receipt.warnings
+    assert all(part in paid for part in ("paid", "varchar", "decimal(10,2)", "mdp rebuild --table t"))
+    assert all(part in seen_on for part in ("seen_on", "timestamp(6)", "date", "mdp rebuild --table t"))
+    assert converted.types == {"id": "bigint", "paid": "varchar", "seen_on": "timestamp(6)"}
 
 
 def test_declared_formats_types_and_null_tokens_are_obeyed(convert: Converter) -> None:

@@ -33,15 +33,21 @@ _FAST_PATTERNS = {
     "%m-%d-%Y": "mdy",
 }
 
+_FOREIGN = (
+    "the file has no column of the table: is it in the right folder? "
+    "With contract: strict or freeze such a file is refused"
+)
+
 
 @dataclass(frozen=True)
 class PlannedColumn:
-    """A column's plan and the catalog column it fills, with the reason and normal form for the receipt."""
+    """A column's plan and the catalog column it fills, and what the receipt says of it."""
 
     plan: ColumnPlan
     column: Column
     reason: str
     normal_form: str
+    warning: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,7 @@ class ColumnsPlan:
     new: tuple[str, ...]
     missing: tuple[str, ...]
     left_out: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,13 +89,14 @@ def declared_null_tokens(dataset: Dataset, columns: FileColumns) -> dict[str, tu
 def plan_columns(
     columns: FileColumns, profile: Profile, dataset: Dataset, table: Table | None, delimiter: str
 ) -> ColumnsPlan:
-    """Raises: SchemaConflict, if the dataset's contract is strict and the columns are not the table's."""
+    """Raises: SchemaConflict, if the dataset's contract does not take a file of these columns."""
     known = (
         {column.name: column for column in table.columns if column.name not in LINEAGE_NAMES} if table else {}
     )
     new = tuple(name for name in columns.names if name not in known) if table else ()
     missing = tuple(name for name in known if name not in columns.names)
-    _require_contract(dataset.contract, new, missing)
+    is_foreign = bool(known) and len(missing) == len(known)
+    _require_contract(dataset.contract, new, missing, is_foreign)
     left_out = new if dataset.contract is Contract.FREEZE else ()
     planned = tuple(
         _plan_column(
@@ -99,10 +107,15 @@ def plan_columns(
         for name, header in zip(columns.names, columns.headers, strict=True)
         if name not in left_out
     )
-    return ColumnsPlan(planned, () if left_out else new, missing, left_out)
+    warnings = (_FOREIGN if is_foreign else "", *(each.warning for each in planned))
+    return ColumnsPlan(planned, () if left_out else new, missing, left_out, tuple(filter(None, warnings)))
 
 
-def _require_contract(contract: Contract, new: Sequence[str], missing: Sequence[str]) -> None:
+def _require_contract(
+    contract: Contract, new: Sequence[str], missing: Sequence[str], is_foreign: bool
+) -> None:
+    if contract is Contract.FREEZE and is_foreign:
+        raise SchemaConflict("the dataset's contract is freeze, and the file has no column of the table")
     if contract is not Contract.STRICT or not (new or missing):
         return
     parts = [f"unknown columns: {', '.join(new)}"] if new else []
@@ -147,7 +160,17 @@ def _plan_column(seen: _Evidence, dataset: Dataset, known: Column | None) -> Pla
     )
     meaning = _meaning(recognised.meaning, declared)
     column = Column(seen.name, decision.type, seen.header, meaning)
-    return PlannedColumn(plan, column, decision.reason, decision.normal_form)
+    warning = _overruled(known, declared, dataset.table)
+    return PlannedColumn(plan, column, decision.reason, decision.normal_form, warning)
+
+
+def _overruled(known: Column | None, declared: DeclaredColumn, table: str) -> str:
+    if known is None or declared.type in (None, known.type):
+        return ""
+    return (
+        f"column {known.name} is {known.type} in the table and declared {declared.type}: "
+        f"the declared type and format count from mdp rebuild --table {table} on"
+    )
 
 
 def _recognised(seen: _Evidence, dataset: Dataset, known: Column | None) -> Recognition:

@@ -264,7 +264,7 @@ def _receipt(request: ConversionRequest, read: _Read, written: WriteReport) -> R
         new_columns=plan.new,
         missing_columns=plan.missing,
         left_out_columns=plan.left_out,
-        warnings=read.warnings,
+        warnings=(*read.warnings, *plan.warnings),
         timings_s={},
     )
 
