@@ -86,7 +86,7 @@ _PLANS = [
 ]
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 @given(_TABLE, st.data())
 def test_many_columns_are_typed_as_each_is(table: list[list[str | None]], data: st.DataObject) -> None:
     columns = [pa.array(cells, pa.string()) for cells in table] * 32
