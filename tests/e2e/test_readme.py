@@ -5,17 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.e2e.commands import mdp
 from tests.e2e.servers import Server, wait_for
 
 ROOT = Path(__file__).parents[2]
-
-
-def mdp(running: Server | None, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    environ = dict(os.environ)
-    if running is not None:
-        environ |= {"MDP_TOKEN": running.token, "MDP_SERVER": f"http://127.0.0.1:{running.port}"}
-    command = [sys.executable, "-m", "medical_data_pipeline.entrypoints.cli.main", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env=environ, timeout=60, check=False)
 
 
 def test_the_demonstration_runs_end_to_end_and_prints_answers() -> None:

@@ -97,6 +97,8 @@ class LocalPipeline:
         self, data_dir: Path, settings: LocalSettings, clock: Clock, report: Report, reached: Milestone
     ) -> None:
         self._lock = DataFolderLock(data_dir)
+        # There to be copied into from the first start on.
+        (data_dir / RAW_PREFIX).mkdir(mode=0o700, exist_ok=True)
         datasets = DatasetBook(settings.default_table, settings.datasets)
         self._settings = settings
         self._data_dir = data_dir

@@ -27,3 +27,10 @@ def log_as_json(level: int) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)
+
+
+def quiet_libraries() -> None:
+    """Leave out what libraries say of their own work and nobody can act on."""
+    logging.getLogger("pyiceberg").setLevel(logging.WARNING)
+    # One warning a column that Parquet keeps no statistics of.
+    logging.getLogger("pyiceberg.io.pyarrow").setLevel(logging.ERROR)

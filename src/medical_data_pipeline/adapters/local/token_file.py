@@ -11,6 +11,8 @@ from medical_data_pipeline.adapters.local.file_durable import sync_folder
 from medical_data_pipeline.errors import SettingsError
 from medical_data_pipeline.model.query import Actor
 
+TOKEN_FILE = "token.json"  # noqa: S105 - a name
+
 
 class TokenFile:
     """One token for one owner. The hash is in a file only its user can read."""

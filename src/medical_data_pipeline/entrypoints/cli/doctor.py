@@ -14,6 +14,7 @@ import pyarrow
 from medical_data_pipeline.adapters.local.iceberg_table_catalog import CATALOG_FILE
 from medical_data_pipeline.adapters.local.sqlite_schema import CATALOG, LEDGER
 from medical_data_pipeline.adapters.local.sqlite_versions import Schema, require_known
+from medical_data_pipeline.adapters.local.token_file import TOKEN_FILE
 from medical_data_pipeline.composition.local import LEDGER_FILE
 from medical_data_pipeline.entrypoints.cli.client import print_json
 
@@ -32,7 +33,7 @@ def command(data_dir: Path, as_json: bool) -> None:
         "pyarrow": lambda: str(pyarrow.__version__),
         "duckdb with iceberg": _duckdb,
         "disk": lambda: _disk(data_dir),
-        "permissions": lambda: _permissions(data_dir),
+        "data folder": lambda: _permissions(data_dir),
         "ledger": lambda: _database(data_dir / LEDGER_FILE, LEDGER),
         "catalog": lambda: _database(data_dir / CATALOG_FILE, CATALOG),
     }
@@ -67,10 +68,14 @@ def _disk(data_dir: Path) -> str:
 
 
 def _permissions(data_dir: Path) -> str:
-    if not data_dir.exists():
-        return "no data folder yet"
+    if not data_dir.is_dir():
+        raise RuntimeError("there is no such data folder; the first mdp serve makes it")
     if data_dir.stat().st_mode & 0o077:
         raise RuntimeError("others can look into the data folder: chmod 700")
+    for name in (TOKEN_FILE, LEDGER_FILE, CATALOG_FILE):
+        file = data_dir / name
+        if file.exists() and file.stat().st_mode & 0o077:
+            raise RuntimeError(f"others may read {name}: chmod 600")
     return "private"
 
 

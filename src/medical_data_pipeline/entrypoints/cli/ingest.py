@@ -2,7 +2,8 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -12,63 +13,158 @@ import httpx
 from rich.console import Console
 from rich.progress import Progress
 
-from medical_data_pipeline.entrypoints.cli.client import call, connected, print_table, server_option
+from medical_data_pipeline.entrypoints.cli.client import (
+    EXIT_UNREACHABLE,
+    Unanswered,
+    asked,
+    call,
+    connected,
+    counted,
+    fail,
+    print_table,
+    server_option,
+    why,
+)
+from medical_data_pipeline.model.keys import is_hidden
 
 _CHUNK = 1 << 20
 _FINAL = frozenset({"committed", "refused", "failed", "superseded"})
+_GOOD = frozenset({"committed", "superseded"})
+EXIT_USAGE = 2
+EXAMPLES = """
+\b
+Examples:
+  mdp ingest labs/*.csv --table labs
+  mdp ingest extracts/
+"""
 
 
-@click.command(epilog="\b\nExamples:\n  mdp ingest labs/*.csv --table labs\n  mdp ingest extracts/")
+@dataclass(frozen=True)
+class Upload:
+    """A file, its name below the table, and its key below `input/`."""
+
+    file: Path
+    name: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of an upload: the load, or why there is none."""
+
+    upload: Upload
+    load: dict[str, Any] | None = None
+    problem: str = ""
+
+    def trouble(self) -> str:
+        """Why it is not loaded, as one line."""
+        if self.load is None:
+            return self.problem
+        return why(self.load) or str(self.load["state"])
+
+
+class SameKey(Exception):
+    """Two files would get one key, and the later would take the place of the earlier."""
+
+
+@click.command(epilog=EXAMPLES)
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--table", help="The table; the default table without it.")
+@click.option("--table", help="The table; without it a folder below PATHS names it, else the default table.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until the files are loaded.")
 @server_option
 def command(paths: tuple[Path, ...], table: str | None, wait: bool, server: str) -> None:
-    """Upload the files PATHS (folders with all files in them). Exit code 1: not all were loaded."""
-    files = [file for path in paths for file in _files(path)]
+    """Upload the files PATHS, and of folders all files below them by their names there.
+
+    A file that is refused is named, and the others are loaded. Exit code 1: not all were.
+    """
+    try:
+        uploads = plan_uploads(paths, table)
+    except SameKey as same:
+        fail(str(same), EXIT_USAGE)
     with connected(server) as client, Progress(console=Console(stderr=True)) as progress:
-        task = progress.add_task("uploading", total=sum(file.stat().st_size for file in files))
-        loads = [_uploaded(client, file, table, lambda size: progress.advance(task, size)) for file in files]
+        task = progress.add_task("uploading", total=sum(_size_bytes(upload.file) for upload in uploads))
+        outcomes = [_sent(client, upload, lambda size: progress.advance(task, size)) for upload in uploads]
         if wait:
-            loads = [_settled(client, load) for load in loads]
-    rows = [
-        (file.name, load["table"], load["state"], *_counts(load), load["reason"])
-        for file, load in zip(files, loads, strict=True)
-    ]
-    print_table(("file", "table", "state", "read", "loaded", "set aside", "reason"), rows)
-    sys.exit(wait and any(load["state"] not in ("committed", "superseded") for load in loads))
+            outcomes = [_settled(client, outcome) for outcome in outcomes]
+    print_table(
+        ("file", "table", "state", "read", "loaded", "set aside", "reason"), list(map(_row, outcomes))
+    )
+    sys.exit(_report(outcomes, _GOOD if wait else _FINAL | {"received", "converted"}))
 
 
-def _files(path: Path) -> list[Path]:
-    return sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+def plan_uploads(paths: Sequence[Path], table: str | None) -> list[Upload]:
+    """Which file gets which key: below a given folder its path there, else its name.
+
+    Raises:
+        SameKey: two would get the same.
+    """
+    planned: dict[str, Upload] = {}
+    for file, name in (each for path in paths for each in _named(path)):
+        key = f"{table}/{name}" if table else name
+        other = planned.setdefault(key, Upload(file, name, key)).file
+        if other.resolve() != file.resolve():
+            raise SameKey(
+                f"{other} and {file} would both be {key}, and one would take the other's place: "
+                "rename one, or give the folder that both are in. Nothing was sent"
+            )
+    return list(planned.values())
 
 
-def _uploaded(client: httpx.Client, file: Path, table: str | None, advance: Any) -> dict[str, Any]:
-    key = f"{table}/{file.name}" if table else file.name
-    headers = {"Content-Length": str(file.stat().st_size)}
-    answer = call(client, "PUT", f"/input/{quote(key)}", content=_chunks(file, advance), headers=headers)
-    return _load(client, answer.json()["load_id"])
+def _named(path: Path) -> list[tuple[Path, str]]:
+    if not path.is_dir():
+        return [(path, path.name)]
+    found = sorted(file for file in path.rglob("*") if file.is_file())
+    named = [(file, file.relative_to(path).as_posix()) for file in found]
+    return [(file, name) for file, name in named if not is_hidden(name)]
 
 
-def _chunks(file: Path, advance: Any) -> Iterator[bytes]:
+def _size_bytes(file: Path) -> int:
+    return file.stat().st_size if file.is_file() else 0
+
+
+def _sent(client: httpx.Client, upload: Upload, advance: Callable[[int], object]) -> Outcome:
+    try:
+        headers = {"Content-Length": str(_size_bytes(upload.file))}
+        content = _chunks(upload.file, advance)
+        answer = asked(client, "PUT", f"/input/{quote(upload.key)}", content=content, headers=headers)
+    except OSError as error:
+        return Outcome(upload, problem=f"UNREADABLE: {error.strerror}")
+    except Unanswered as error:
+        if error.exit_code == EXIT_UNREACHABLE:
+            fail(f"{upload.file} and what follows it was not sent: {error}", EXIT_UNREACHABLE)
+        return Outcome(upload, problem=str(error))
+    return Outcome(upload, answer.json())
+
+
+def _chunks(file: Path, advance: Callable[[int], object]) -> Iterator[bytes]:
     with file.open("rb") as content:
         while chunk := content.read(_CHUNK):
             yield chunk
             advance(len(chunk))
 
 
-def _load(client: httpx.Client, load_id: str) -> dict[str, Any]:
-    found: dict[str, Any] = call(client, "GET", f"/loads/{load_id}").json()
-    return found
-
-
-def _settled(client: httpx.Client, load: dict[str, Any]) -> dict[str, Any]:
-    while load["state"] not in _FINAL:
+def _settled(client: httpx.Client, outcome: Outcome) -> Outcome:
+    load = outcome.load
+    while load is not None and load["state"] not in _FINAL:
         time.sleep(0.1)
-        load = _load(client, load["load_id"])
-    return load
+        load = call(client, "GET", f"/loads/{load['load_id']}").json()
+    return Outcome(outcome.upload, load, outcome.problem)
 
 
-def _counts(load: dict[str, Any]) -> tuple[int, int, int]:
+def _row(outcome: Outcome) -> tuple[object, ...]:
+    load = outcome.load
+    if load is None:
+        return (outcome.upload.name, "", "not sent", "", "", "", outcome.problem.partition(":")[0])
     rows = load["rows"]
-    return rows["read"], rows["loaded"], rows["quarantined"]
+    counts = (rows["read"], rows["loaded"], rows["quarantined"])
+    return (outcome.upload.name, load["table"], load["state"], *counts, load["reason"])
+
+
+def _report(outcomes: Sequence[Outcome], good: frozenset[str]) -> bool:
+    """Name what was not loaded, and say whether there is any."""
+    bad = [outcome for outcome in outcomes if outcome.load is None or outcome.load["state"] not in good]
+    for outcome in bad:
+        click.echo(f"mdp: {outcome.upload.file}: {outcome.trouble()}", err=True)
+    if bad:
+        click.echo(f"mdp: {len(bad)} of {counted(len(outcomes), 'file')} not loaded", err=True)
+    return bool(bad)

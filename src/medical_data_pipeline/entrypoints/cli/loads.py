@@ -1,5 +1,7 @@
 """`mdp loads`: what was loaded, and what became of it."""
 
+from typing import Any
+
 import click
 
 from medical_data_pipeline.entrypoints.cli.client import (
@@ -9,7 +11,9 @@ from medical_data_pipeline.entrypoints.cli.client import (
     print_json,
     print_table,
     server_option,
+    why,
 )
+from medical_data_pipeline.model.keys import RAW_PREFIX
 
 
 @click.command(epilog="\b\nExample:\n  mdp loads --table labs --state refused")
@@ -32,17 +36,18 @@ def command(table: str | None, state: str | None, limit: int, server: str, as_js
         print_json(found)
         return
     print_table(
-        ("load", "table", "state", "read", "loaded", "set aside", "reason"),
-        [
-            (
-                load["load_id"],
-                load["table"],
-                load["state"],
-                load["rows"]["read"],
-                load["rows"]["loaded"],
-                load["rows"]["quarantined"],
-                load["reason"],
-            )
-            for load in found
-        ],
+        ("load", "file", "table", "state", "read", "loaded", "set aside", "reason"), list(map(_row, found))
+    )
+
+
+def _row(load: dict[str, Any]) -> tuple[object, ...]:
+    rows = load["rows"]
+    counts = (rows["read"], rows["loaded"], rows["quarantined"])
+    return (
+        load["load_id"],
+        load["key"].removeprefix(RAW_PREFIX),
+        load["table"],
+        load["state"],
+        *counts,
+        why(load),
     )

@@ -6,16 +6,19 @@ from pathlib import Path
 import click
 import httpx
 
+from medical_data_pipeline.entrypoints.cli.answers import Rows, finished, rows_of
 from medical_data_pipeline.entrypoints.cli.client import (
-    call,
     connected,
+    counted,
     fail,
+    plainly_failing,
     print_json,
     print_table,
     server_option,
 )
 
-_POLL_S = 20
+# More is for no reader, and a table is laid out as a whole.
+MAX_SHOWN = 1000
 EXAMPLES = """
 \b
 Examples:
@@ -37,39 +40,29 @@ Examples:
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to a file.")
 @server_option
 def command(sql: str, params: tuple[str, ...], wanted: str, output: Path | None, server: str) -> None:
-    """Run SQL in Athena's dialect and print the whole result."""
+    """Run SQL in Athena's dialect and print the result: as a table its first 1,000 rows, else all of it."""
     if wanted in ("arrow", "parquet") and output is None:
         raise click.UsageError(f"--format {wanted} needs -o FILE")
-    with connected(server) as client:
-        answer = call(client, "POST", "/queries", json={"sql": sql, "params": list(params), "wait_s": 25})
-        answer = _finished(client, answer)
-        if wanted in ("table", "json"):
-            _print_rows(client, answer, wanted)
+    with connected(server) as client, plainly_failing():
+        if wanted == "table":
+            _print_table(rows_of(client, finished(client, sql, params, MAX_SHOWN), MAX_SHOWN))
+        elif wanted == "json":
+            _print_json(rows_of(client, finished(client, sql, params)))
         else:
-            _save(client, answer.json()["query_id"], wanted, output)
+            _save(client, finished(client, sql, params, 1)["query_id"], wanted, output)
 
 
-def _finished(client: httpx.Client, answer: httpx.Response) -> httpx.Response:
-    while answer.status_code == 202:
-        query_id = answer.json()["query_id"]
-        answer = call(client, "GET", f"/queries/{query_id}/results", params={"wait_s": _POLL_S})
-    return answer
+def _print_table(found: Rows) -> None:
+    print_table(found.names, found.rows, null="NULL")
+    left = found.row_count - len(found.rows)
+    if left > 0:
+        said = f"{counted(left, 'more row')}: --format csv, json, arrow or parquet gives all"
+        click.echo(f"mdp: {said}", err=True)
 
 
-def _print_rows(client: httpx.Client, answer: httpx.Response, wanted: str) -> None:
-    page = answer.json()
-    names = [column["name"] for column in page["columns"]]
-    rows = list(page["rows"])
-    while page["next_page_token"]:
-        path = f"/queries/{page['query_id']}/results"
-        page = call(client, "GET", path, params={"page_token": page["next_page_token"]}).json()
-        rows += page["rows"]
-    if wanted == "json":
-        print_json(
-            [dict(zip(names, row, strict=True)) for row in rows] if len(set(names)) == len(names) else rows
-        )
-    else:
-        print_table(names, rows)
+def _print_json(found: Rows) -> None:
+    has_names = len(set(found.names)) == len(found.names)
+    print_json([dict(zip(found.names, row, strict=True)) for row in found.rows] if has_names else found.rows)
 
 
 def _save(client: httpx.Client, query_id: str, wanted: str, output: Path | None) -> None:

@@ -1,5 +1,6 @@
 """`mdp rebuild`: tables made anew from the raw files, with the server stopped."""
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import click
 
 from medical_data_pipeline.adapters.local.yaml_datasets import load_datasets
 from medical_data_pipeline.composition.local import LocalSettings, open_local
+from medical_data_pipeline.entrypoints.cli.client import counted
+from medical_data_pipeline.entrypoints.json_log import quiet_libraries
 
 
 @click.command(epilog="\b\nExample:\n  mdp rebuild --data-dir data --table labs --config datasets.yaml")
@@ -19,10 +22,12 @@ from medical_data_pipeline.composition.local import LocalSettings, open_local
 )
 def command(data_dir: Path, table: str | None, config: Path | None) -> None:
     """Drop tables and load their raw files again, by the present declarations. Stop the server first."""
+    os.umask(0o077)
+    quiet_libraries()
     settings = LocalSettings(datasets=load_datasets(config) if config else {}, query_workers=1)
     pipeline = open_local(data_dir, settings, lambda: datetime.now(UTC), lambda happening: None)
     try:
         count = pipeline.rebuild(table)
     finally:
         pipeline.stop(60)
-    click.echo(f"{count} files loaded again")
+    click.echo(f"{counted(count, 'file')} loaded again")

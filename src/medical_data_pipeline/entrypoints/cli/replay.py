@@ -4,7 +4,7 @@ import re
 
 import click
 
-from medical_data_pipeline.entrypoints.cli.client import call, connected, server_option
+from medical_data_pipeline.entrypoints.cli.client import call, connected, counted, server_option
 
 
 @click.command(epilog="\b\nExamples:\n  mdp replay encounters\n  mdp replay 0123456789abcdef0123456789abcdef")
@@ -16,7 +16,7 @@ def command(target: str, server: str) -> None:
         ids = [target] if re.fullmatch("[0-9a-f]{32}", target) else _unsettled(client, target)
         for load_id in ids:
             call(client, "POST", f"/loads/{load_id}/replay")
-    click.echo(f"{len(ids)} loads are loaded again")
+    click.echo(f"{counted(len(ids), 'load')} will be loaded again")
 
 
 def _unsettled(client, table: str) -> list[str]:  # type: ignore[no-untyped-def]

@@ -6,23 +6,24 @@ import logging
 import os
 import secrets
 import signal
+import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from socket import socket
 
 import click
 import uvicorn
 from fastapi import FastAPI
 
-from medical_data_pipeline.adapters.local.token_file import TokenFile
+from medical_data_pipeline.adapters.local.token_file import TOKEN_FILE, TokenFile
 from medical_data_pipeline.adapters.local.yaml_datasets import load_datasets
 from medical_data_pipeline.composition.happenings import Happening
 from medical_data_pipeline.composition.local import LocalPipeline, LocalSettings, open_local
 from medical_data_pipeline.composition.milestones import faulty_at, nothing
-from medical_data_pipeline.entrypoints.json_log import log_as_json
+from medical_data_pipeline.entrypoints.bound_socket import bound_socket
+from medical_data_pipeline.entrypoints.json_log import log_as_json, quiet_libraries
 from medical_data_pipeline.errors import SettingsError
 from medical_data_pipeline.http_api.app import create_app
 from medical_data_pipeline.http_api.services import Services
@@ -44,7 +45,7 @@ Examples:
     "--data-dir", type=click.Path(path_type=Path), default="data", envvar="MDP_DATA_DIR", show_default=True
 )
 @click.option("--host", default="127.0.0.1", envvar="MDP_HOST", show_default=True)
-@click.option("--port", default=8642, envvar="MDP_PORT", show_default=True)
+@click.option("--port", type=click.IntRange(0, 65535), default=8642, envvar="MDP_PORT", show_default=True)
 @click.option(
     "--config", type=click.Path(path_type=Path), envvar="MDP_CONFIG", help="YAML file that declares datasets."
 )
@@ -57,24 +58,19 @@ def command(  # noqa: PLR0913 - one parameter an option
     if not _is_loopback(host) and not (tls_cert and tls_key):
         raise SettingsError("to listen beyond this machine, --tls-cert and --tls-key are needed")
     log_as_json(logging.INFO)
-    logging.getLogger("pyiceberg").setLevel(logging.WARNING)
-    fault = os.environ.get("MDP_FAULT")
-    pipeline = open_local(
-        data_dir,
-        LocalSettings(datasets=load_datasets(config) if config else {}),
-        lambda: datetime.now(UTC),
-        _log,
-        faulty_at(fault) if fault else nothing,
-    )
+    quiet_libraries()
+    os.umask(0o077)
+    # Before anything is made: a token that is shown by a start which then fails would be lost.
+    listening = bound_socket(host, port)
+    pipeline = _opened(data_dir, config)
     tokens = _tokens(data_dir)
     for lack in pipeline.engine.missing_confinement():
         _log(Happening("confinement-missing", "", "", lack))
     with _stopped_at_the_end(pipeline):
+        _say("starting …")
         pipeline.start()
         served = uvicorn.Config(
             _app(pipeline, tokens),
-            host=host,
-            port=port,
             log_level="warning",
             access_log=False,
             proxy_headers=False,
@@ -83,7 +79,26 @@ def command(  # noqa: PLR0913 - one parameter an option
             ssl_certfile=tls_cert,
             ssl_keyfile=tls_key,
         )
-        _Server(served, pipeline.drain).run()
+        _Server(served, pipeline.drain, _url(host, listening, tls_cert is not None)).run([listening])
+
+
+def _opened(data_dir: Path, config: Path | None) -> LocalPipeline:
+    settings = LocalSettings(datasets=load_datasets(config) if config else {})
+    fault = os.environ.get("MDP_FAULT")
+    return open_local(
+        data_dir, settings, lambda: datetime.now(UTC), _log, faulty_at(fault) if fault else nothing
+    )
+
+
+def _url(host: str, listening: socket.socket, is_tls: bool) -> str:
+    shown = f"[{host}]" if ":" in host else host
+    return f"{'https' if is_tls else 'http'}://{shown}:{listening.getsockname()[1]}"
+
+
+def _say(text: str) -> None:
+    """To whoever started it; that nobody reads it stops no server."""
+    with suppress(OSError):
+        click.echo(text)
 
 
 @contextmanager
@@ -97,16 +112,24 @@ def _stopped_at_the_end(pipeline: LocalPipeline) -> Iterator[None]:
             # What hangs must not keep the process: the ledger knows all that is left to do.
             _LOG.warning("stopped-with-work-left")
             os._exit(code)
+    _say("stopped")
 
 
 class _Server(uvicorn.Server):
     """Ends in order on SIGTERM and SIGINT; uvicorn's own dies of the signal, before our clean-up."""
 
-    def __init__(self, config: uvicorn.Config, drain: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, drain: Callable[[], None], url: str) -> None:
         super().__init__(config)
         self._drain = drain
+        self._url = url
 
-    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            _say(f"listening on {self._url} (Ctrl-C stops it)")
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        _say("stopping …")
         # First, since it would wait for those who wait for a query.
         await asyncio.to_thread(self._drain)
         await super().shutdown(sockets)
@@ -130,7 +153,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _tokens(data_dir: Path) -> TokenFile:
-    tokens = TokenFile(data_dir / "token.json")
+    tokens = TokenFile(data_dir / TOKEN_FILE)
     given = os.environ.get("MDP_TOKEN")
     if given:
         tokens.accept(given)
@@ -138,6 +161,8 @@ def _tokens(data_dir: Path) -> TokenFile:
     made = tokens.made_at_first()
     if made:
         click.echo(f"token (shown only now): {made}")
+    else:
+        _say("the token is the one that was shown before; mdp token rotate makes another")
     return tokens
 
 

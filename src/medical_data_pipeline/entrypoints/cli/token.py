@@ -4,7 +4,9 @@ from pathlib import Path
 
 import click
 
-from medical_data_pipeline.adapters.local.token_file import TokenFile
+from medical_data_pipeline.adapters.local.token_file import TOKEN_FILE, TokenFile
+from medical_data_pipeline.composition.local import LEDGER_FILE
+from medical_data_pipeline.errors import SettingsError
 
 
 @click.group(epilog="\b\nExample:\n  mdp token rotate --data-dir data")
@@ -18,5 +20,7 @@ def command() -> None:
 )
 def rotate(data_dir: Path) -> None:
     """Make a new token and show it; the old one ends at the server's next start."""
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    click.echo(TokenFile(data_dir / "token.json").rotate())
+    if not (data_dir / LEDGER_FILE).exists():
+        raise SettingsError("this is no data folder of a server: --data-dir or MDP_DATA_DIR names it")
+    click.echo(TokenFile(data_dir / TOKEN_FILE).rotate())
+    click.echo("mdp: valid from the server's next start on; until then the old one is", err=True)

@@ -1,0 +1,119 @@
+"""What the client commands say and how they end, against a real server."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.commands import mdp
+from tests.e2e.servers import Server
+
+
+@pytest.fixture(scope="module")
+def filled(running: Server) -> Server:
+    assert running.put("small/a.csv", b"id;ok;note\n1;true;x\n2;false;\n")
+    assert running.put("refusals/report.csv", b"%PDF-1.7 and so on")
+    assert running.put("long/a.csv", b"n\n" + b"".join(b"%d\n" % number for number in range(2500)))
+    running.wait_settled()
+    return running
+
+
+def test_ingest_sends_nothing_when_two_files_would_be_one(filled: Server, tmp_path: Path) -> None:
+    for month in ("jan", "feb"):
+        (tmp_path / month).mkdir()
+        (tmp_path / month / "labs.csv").write_text("id\n1\n", encoding="utf-8")
+
+    done = mdp(filled, "ingest", "jan/labs.csv", "feb/labs.csv", "--table", "same", cwd=tmp_path)
+
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert "jan/labs.csv and feb/labs.csv would both be same/labs.csv" in done.stderr
+    assert not any(load["table"] == "same" for load in filled.loads())
+
+
+def test_ingest_of_a_folder_loads_files_of_one_name_side_by_side(filled: Server, tmp_path: Path) -> None:
+    (tmp_path / "fold" / "sub").mkdir(parents=True)
+    (tmp_path / "fold" / "labs.csv").write_text("id\n1\n", encoding="utf-8")
+    (tmp_path / "fold" / "sub" / "labs.csv").write_text("id\n2\n", encoding="utf-8")
+
+    done = mdp(filled, "ingest", "fold", "--table", "fold", cwd=tmp_path)
+
+    assert (done.returncode, filled.ask("SELECT id FROM fold ORDER BY id")) == (0, [[1], [2]]), done.stderr
+
+
+def test_ingest_goes_on_after_files_that_are_refused_and_names_them(filled: Server, tmp_path: Path) -> None:
+    for name, content in (("a.csv", ""), ("b.csv", "%PDF-1.7 and so on"), ("c.csv", "id\n1\n")):
+        (tmp_path / name).write_text(content, encoding="utf-8")
+
+    done = mdp(filled, "ingest", str(tmp_path), "--table", "mixed")
+
+    assert done.returncode == 1
+    assert f"mdp: {tmp_path / 'a.csv'}: EMPTY_FILE: the file has no bytes\n" in done.stderr
+    assert f"mdp: {tmp_path / 'b.csv'}: BINARY_FILE: this is a PDF, not a CSV file\n" in done.stderr
+    assert "mdp: 2 of 3 files not loaded\n" in done.stderr
+    assert [line.split()[0:3] for line in done.stdout.splitlines()[2:]] == [
+        ["b.csv", "mixed", "refused"],
+        ["c.csv", "mixed", "committed"],
+    ]
+    assert filled.ask("SELECT count(*) FROM mixed") == [[1]]
+
+
+def test_loads_name_the_file_and_say_why_it_was_refused(filled: Server) -> None:
+    done = mdp(filled, "loads", "--table", "refusals")
+
+    assert "refusals/report.csv" in done.stdout
+    assert "BINARY_FILE: this is a PDF, not a CSV file" in done.stdout
+
+
+def test_the_receipt_of_a_refused_load_is_its_reason(filled: Server) -> None:
+    (load,) = (load["load_id"] for load in filled.loads() if load["table"] == "refusals")
+
+    done = mdp(filled, "receipt", load)
+    unknown = mdp(filled, "receipt", "0" * 32)
+
+    assert (done.returncode, done.stdout) == (
+        0,
+        "refusals: refused (BINARY_FILE: this is a PDF, not a CSV file); there is no receipt\n",
+    )
+    assert (unknown.returncode, len(unknown.stderr.splitlines())) == (1, 1)
+
+
+def test_the_receipt_says_how_the_file_was_read(filled: Server) -> None:
+    (load,) = (load["load_id"] for load in filled.loads() if load["table"] == "small")
+
+    assert "read as: utf-8, delimiter semicolon, with a header\n" in mdp(filled, "receipt", load).stdout
+
+
+def test_a_table_without_rows_set_aside_has_none_and_is_not_unknown(filled: Server) -> None:
+    clean = mdp(filled, "quarantine", "small")
+    as_json = mdp(filled, "quarantine", "small", "--json")
+    unknown = mdp(filled, "quarantine", "nosuch")
+
+    assert (clean.returncode, clean.stdout) == (0, "no rows were set aside\n")
+    assert (as_json.returncode, as_json.stdout) == (0, "[]\n")
+    assert (unknown.returncode, len(unknown.stderr.splitlines())) == (1, 1)
+
+
+def test_a_printed_table_ends_after_a_thousand_rows_and_says_so(filled: Server) -> None:
+    printed = mdp(filled, "query", "SELECT n FROM long ORDER BY n")
+    whole = mdp(filled, "query", "SELECT n FROM long", "--format", "csv")
+
+    assert printed.stdout.split() == ["n", *map(str, range(1000))]
+    assert printed.stderr == "mdp: 1,500 more rows: --format csv, json, arrow or parquet gives all\n"
+    assert len(whole.stdout.split()) == 2501
+
+
+def test_a_printed_table_tells_null_from_empty_and_shows_cells_as_they_are(filled: Server) -> None:
+    sql = "SELECT true AS b, CAST(NULL AS varchar) AS n, '' AS e, '[/x]:smile:' AS m, chr(27) || '[2J' AS c"
+
+    done = mdp(filled, "query", sql)
+
+    assert done.stdout.splitlines()[1].split() == ["true", "NULL", "[/x]:smile:", "\\x1b[2J"], done.stderr
+
+
+def test_a_server_that_does_not_answer_is_named(tmp_path: Path) -> None:
+    with_token = Server(tmp_path / "data", nursery=None)  # type: ignore[arg-type] - never started
+
+    done = mdp(with_token, "tables")
+
+    assert (done.returncode, len(done.stderr.splitlines())) == (4, 1)
+    assert f"http://127.0.0.1:{with_token.port} does not answer" in done.stderr
+    with_token.client.close()

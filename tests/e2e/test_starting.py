@@ -1,0 +1,116 @@
+"""What a start says, what it leaves when it fails, and the commands about a data folder."""
+
+import os
+import signal
+import socket
+import stat
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.e2e.commands import MDP, mdp
+
+WITHOUT_TOKEN = {name: value for name, value in os.environ.items() if name != "MDP_TOKEN"}
+
+
+@contextmanager
+def started(data: Path) -> Iterator[tuple["subprocess.Popen[str]", dict[str, str]]]:
+    """A server on a port of its own choice, and what it said until it was ready."""
+    command = [*MDP, "serve", "--data-dir", str(data), "--port", "0"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=WITHOUT_TOKEN
+    ) as process:
+        assert process.stdout
+        said = {}
+        for line in process.stdout:
+            words = line.split()
+            said[words[0]] = line.strip()
+            if words[0] == "listening":
+                break
+        try:
+            yield process, said
+        finally:
+            process.kill()
+
+
+def stopped(process: "subprocess.Popen[str]") -> list[str]:
+    process.send_signal(signal.SIGINT)
+    assert process.stdout
+    return process.stdout.read().splitlines()
+
+
+@pytest.fixture(scope="module")
+def stopped_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    data = tmp_path_factory.mktemp("stopped") / "data"
+    with started(data) as (process, _):
+        stopped(process)
+    return data
+
+
+def test_a_server_says_where_it_listens_and_when_it_has_stopped(tmp_path: Path) -> None:
+    with started(tmp_path / "data") as (process, said):
+        url = said["listening"].split()[2]
+        assert said["listening"] == f"listening on {url} (Ctrl-C stops it)"
+        assert httpx.get(f"{url}/health").status_code == 200
+        token = said["token"].rpartition(" ")[2]
+        listed = httpx.get(f"{url}/tables", headers={"Authorization": f"Bearer {token}"})
+        assert listed.status_code == 200
+
+        assert stopped(process) == ["stopping …", "stopped"]
+    assert process.returncode == 0
+
+
+def test_a_port_in_use_is_one_line_and_costs_no_token(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = mdp(None, "serve", "--data-dir", str(data), "--port", port)
+
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"mdp: port {port} cannot be used: address already in use; --port or MDP_PORT names another\n",
+    )
+    assert not data.exists()
+
+
+def test_the_folder_to_copy_into_is_there_after_the_first_start(stopped_folder: Path) -> None:
+    assert (stopped_folder / "input").is_dir()
+
+
+def test_what_a_server_writes_is_for_its_user_alone(stopped_folder: Path) -> None:
+    paths = [stopped_folder, *stopped_folder.rglob("*")]
+
+    assert len(paths) > 3
+    assert [path.name for path in paths if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
+
+
+def test_a_new_token_counts_from_the_next_start_on(stopped_folder: Path, tmp_path: Path) -> None:
+    made = mdp(None, "token", "rotate", "--data-dir", str(stopped_folder))
+    mistyped = mdp(None, "token", "rotate", "--data-dir", str(tmp_path / "nosuch"))
+
+    assert made.stderr == "mdp: valid from the server's next start on; until then the old one is\n"
+    with started(stopped_folder) as (_, said):
+        url, headers = said["listening"].split()[2], {"Authorization": f"Bearer {made.stdout.strip()}"}
+        assert httpx.get(f"{url}/tables", headers=headers).status_code == 200
+    assert (mistyped.returncode, len(mistyped.stderr.splitlines())) == (1, 1)
+    assert not (tmp_path / "nosuch").exists()
+
+
+def test_the_doctor_finds_a_folder_that_is_not_there_and_a_file_others_may_read(
+    stopped_folder: Path, tmp_path: Path
+) -> None:
+    missing = mdp(None, "doctor", "--data-dir", str(tmp_path / "nosuch"))
+    whole = mdp(None, "doctor", "--data-dir", str(stopped_folder))
+    (stopped_folder / "token.json").chmod(0o644)
+    try:
+        readable = mdp(None, "doctor", "--data-dir", str(stopped_folder))
+    finally:
+        (stopped_folder / "token.json").chmod(0o600)
+
+    assert (missing.returncode, "there is no such data folder" in missing.stdout) == (1, True)
+    assert (whole.returncode, readable.returncode) == (0, 1), whole.stdout
+    assert "others may read token.json: chmod 600" in readable.stdout
