@@ -76,6 +76,7 @@ class ObjectStore(ABC):
     def list(self, bucket: str, prefix: str) -> Iterator[ObjectHead]:
         """Every object whose key starts with `prefix`, in key order; unfinished writes are not there.
 
+        Of writes that do not come through `put` that holds as far as the store can know.
         What of `sha256` and `etag` the store would have to read the bytes to know, or to ask for one by one,
         is ""; `head` always knows the version.
         """

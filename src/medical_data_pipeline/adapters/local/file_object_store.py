@@ -17,6 +17,7 @@ from medical_data_pipeline.adapters.local.file_digests import FileDigests
 from medical_data_pipeline.adapters.local.file_durable import make_folders, sync_folder
 from medical_data_pipeline.adapters.local.file_errors import translated_os_errors
 from medical_data_pipeline.adapters.local.file_keys import file_of, keys_below
+from medical_data_pipeline.adapters.local.file_writers import is_being_written
 from medical_data_pipeline.errors import ChecksumMismatch, InvalidObjectRef, ObjectNotFound
 from medical_data_pipeline.model.objects import ObjectHead, ObjectRef
 from medical_data_pipeline.ports import NO_CHECKSUMS, Checksums, ObjectStore
@@ -73,6 +74,9 @@ class FileObjectStore(ObjectStore):
             with suppress(FileNotFoundError):
                 status = path.stat(follow_symlinks=False)
                 sha256 = self._digests.recall(str(path), status)
+                # What is known by its digest was whole when it was hashed.
+                if not sha256 and is_being_written(path, status):
+                    continue
                 yield ObjectHead(ObjectRef(bucket, key), status.st_size, sha256, _modified_at(status))
 
     def delete(self, ref: ObjectRef) -> None:
