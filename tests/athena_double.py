@@ -28,6 +28,9 @@ from medical_data_pipeline.model.athena_sql import parse, render
 from medical_data_pipeline.model.query import EngineStatement, EngineTable
 
 Connect = Callable[[], duckdb.DuckDBPyConnection]
+Keep = Callable[[str, bytes], str]
+"""Put a result where results go, under a name; its address."""
+
 FindTable = Callable[[str], EngineTable]
 
 
@@ -54,6 +57,7 @@ class Execution:
     ended_at: float | None = None
     columns: list[dict[str, Any]] = field(default_factory=list)
     rows: list[list[dict[str, str]]] = field(default_factory=list)
+    location: str = ""
 
     def begin(self) -> bool:
         """Whether it may; one that was stopped in the queue may not."""
@@ -72,8 +76,11 @@ class AthenaDouble:
     Queries stay in the queue for as long as `has_room` is not set.
     """
 
-    def __init__(self, connect: Connect, find_table: FindTable = no_table, scan: Scan = iceberg_scan) -> None:
+    def __init__(
+        self, connect: Connect, keep: Keep, find_table: FindTable = no_table, scan: Scan = iceberg_scan
+    ) -> None:
         self._connect = connect
+        self._keep = keep
         self._find_table = find_table
         self._scan = scan
         self._executions: dict[str, Execution] = {}
@@ -117,6 +124,7 @@ class AthenaDouble:
                 [_cell(value, column.type) for value, column in zip(row, translation.columns, strict=True)]
                 for row in zip(*values, strict=True)
             ]
+            execution.location = self._keep(str(uuid.uuid4()), _csv(execution))
             execution.end("SUCCEEDED")
         except (duckdb.Error, QueryRejected) as error:
             execution.end("FAILED", _said(error))
@@ -146,9 +154,11 @@ class AthenaDouble:
             "SubmissionDateTime": execution.submitted_at,
             "StateChangeReason": execution.reason,
         }
+        output = {"OutputLocation": execution.location}
         if execution.ended_at is not None:
             status["CompletionDateTime"] = execution.ended_at
-        return {"QueryExecution": {"QueryExecutionId": asked["QueryExecutionId"], "Status": status}}
+        known = {"QueryExecutionId": asked["QueryExecutionId"], "ResultConfiguration": output}
+        return {"QueryExecution": {**known, "Status": status}}
 
     def _results(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
         execution = self._find(asked)
@@ -177,6 +187,28 @@ class AthenaDouble:
         if execution is None:
             raise KeyError("QueryExecution was not found")
         return execution
+
+
+def in_bucket(s3: Callable[[], Any], bucket: str) -> Keep:
+    """Results in a bucket, as the workgroup says."""
+
+    def keep(name: str, content: bytes) -> str:
+        key = f"query-results/{name}.csv"
+        s3().put_object(Bucket=bucket, Key=key, Body=content)
+        return f"s3://{bucket}/{key}"
+
+    return keep
+
+
+def _csv(execution: Execution) -> bytes:
+    """As Athena writes it: every value in quotes, null as nothing."""
+    header = [{"VarCharValue": column["Name"]} for column in execution.columns]
+    return "".join(",".join(map(_field, row)) + "\n" for row in [header, *execution.rows]).encode()
+
+
+def _field(cell: Mapping[str, str]) -> str:
+    doubled = cell.get("VarCharValue", "").replace('"', '""')
+    return f'"{doubled}"' if cell else ""
 
 
 @contextmanager

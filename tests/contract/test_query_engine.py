@@ -42,7 +42,7 @@ def engine_factories(tmp_path_factory):
 
         def athena():
             opened.enter_context(emulated_aws("contract"))
-            return opened.enter_context(athena_engine(duckdb.connect))
+            return opened.enter_context(athena_engine(duckdb.connect, "contract"))
 
         yield {"duckdb": duckdb_, "athena": athena}
 

@@ -9,14 +9,15 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from medical_data_pipeline.adapters.aws.glue_tables import GlueTables
 from medical_data_pipeline.model.query import EngineTable
-from tests.athena_double import AthenaDouble, served
+from tests.athena_double import AthenaDouble, in_bucket, served
 from tests.e2e_aws.emulator import REGION, Emulator
-from tests.e2e_aws.installation import DATABASE
+from tests.e2e_aws.installation import BUCKET, DATABASE
 
 EXTENSIONS = ("avro", "httpfs", "iceberg")
 
@@ -32,6 +33,10 @@ class Lake:
         glue, s3 = (self.emulator.client(service, self.key()) for service in ("glue", "s3"))
         table = GlueTables(glue, s3, DATABASE).find(name)
         return EngineTable(name, table.columns, table.metadata_location, None, name)
+
+    def s3(self) -> Any:
+        """Athena writes results with the rights of its caller."""
+        return self.emulator.client("s3", self.key())
 
     def connect(self) -> duckdb.DuckDBPyConnection:
         connection = duckdb.connect(config={"autoinstall_known_extensions": False})
@@ -54,7 +59,7 @@ class Lake:
 @contextmanager
 def athena(lake: Lake) -> Iterator[tuple[AthenaDouble, str]]:
     """The double, and its address."""
-    double = AthenaDouble(lake.connect, lake.find)
+    double = AthenaDouble(lake.connect, in_bucket(lake.s3, BUCKET), lake.find)
     with served(double) as address:
         yield double, address
 

@@ -1,7 +1,7 @@
 """The query function put together: the HTTP contract over Athena, the ledger and the bucket."""
 
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -9,13 +9,14 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from medical_data_pipeline.adapters.aws.athena_query_engine import AthenaQueryEngine, AthenaSettings, Rows
+from medical_data_pipeline.adapters.aws.athena_query_engine import AthenaQueryEngine, AthenaSettings
 from medical_data_pipeline.adapters.aws.athena_types import AthenaColumn
 from medical_data_pipeline.adapters.aws.aws_clients import aws_client_of_role
 from medical_data_pipeline.adapters.aws.dynamodb_ledger import DynamoDbLedger
 from medical_data_pipeline.adapters.aws.dynamodb_queries import DynamoDbQueries
 from medical_data_pipeline.adapters.aws.events import REPLAY, Task
 from medical_data_pipeline.adapters.aws.glue_tables import GlueTables
+from medical_data_pipeline.adapters.aws.s3_download import pieces
 from medical_data_pipeline.adapters.aws.s3_links import S3ResultLinks, S3UploadSigner
 from medical_data_pipeline.adapters.aws.s3_object_store import S3ObjectStore
 from medical_data_pipeline.adapters.aws.sqs_tasks import SqsTasks
@@ -65,6 +66,7 @@ def query_app(settings: QuerySettings, around: Surroundings) -> FastAPI:
         AthenaSettings(settings.workgroup, settings.glue_database),
         lambda table: _snapshot(tables, table),
         result_columns,
+        partial(pieces, s3),
         _result_file,
     )
     policy, key = FullAccess(), started.signing_key()
@@ -113,11 +115,13 @@ def identified(scope: Mapping[str, Any]) -> Actor | None:
     return Actor(str(name), "reader") if name else None
 
 
-def _result_file(columns: Sequence[AthenaColumn], rows: Rows, wanted: ResultFormat) -> Iterator[bytes]:
+def _result_file(
+    columns: Sequence[AthenaColumn], content: Iterable[bytes], wanted: ResultFormat
+) -> Iterator[bytes]:
     # Few queries want a file, and every cold start would wait for Arrow.
     from medical_data_pipeline.adapters.aws.athena_arrow import result_file  # noqa: PLC0415
 
-    return result_file(columns, rows, wanted)
+    return result_file(columns, content, wanted)
 
 
 def _snapshot(tables: TableReader, table: EngineTable) -> int | None:

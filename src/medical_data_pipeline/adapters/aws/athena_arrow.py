@@ -1,12 +1,16 @@
-"""Rows of typed values as Arrow, with the types that the embedded engine has for Athena's."""
+"""A result of Athena's as Arrow, with the types that the embedded engine has for Athena's."""
 
+import contextlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from medical_data_pipeline.adapters.aws.athena_csv import text_batches
 from medical_data_pipeline.adapters.aws.athena_types import AthenaColumn, AthenaType, parse_type
+from medical_data_pipeline.adapters.aws.athena_values import reader_of
 from medical_data_pipeline.adapters.result_files.exports import Batches, export
 from medical_data_pipeline.errors import BackendError
 from medical_data_pipeline.model.query import ResultFormat
@@ -32,14 +36,16 @@ _FAR_DATE = re.compile(r"([+-]?\d+)-(\d\d)-(\d\d)(?: (\d\d):(\d\d):(\d\d)(?:\.(\
 
 
 def result_file(
-    columns: Sequence[AthenaColumn], chunks: Iterable[Sequence[tuple[object, ...]]], wanted: ResultFormat
+    columns: Sequence[AthenaColumn], pieces: Iterable[bytes], wanted: ResultFormat
 ) -> Iterator[bytes]:
-    return export(arrow_batches(columns, chunks), wanted)
+    """`pieces` are of the CSV file that Athena wrote."""
+    return export(arrow_batches(columns, pieces), wanted)
 
 
-def arrow_batches(columns: Sequence[AthenaColumn], chunks: Iterable[Sequence[tuple[object, ...]]]) -> Batches:
+def arrow_batches(columns: Sequence[AthenaColumn], pieces: Iterable[bytes]) -> Batches:
     schema = pa.schema([pa.field(column.name, arrow_type(parse_type(column.exact))) for column in columns])
-    return Batches(schema, (_batch(schema, rows) for rows in chunks))
+    texts = text_batches(pieces, len(columns))
+    return Batches(schema, (_batch(columns, schema, each) for each in texts))
 
 
 def arrow_type(kind: AthenaType) -> pa.DataType:
@@ -57,20 +63,34 @@ def arrow_type(kind: AthenaType) -> pa.DataType:
     return pa.struct(list(zip(kind.names, items, strict=True)))
 
 
-def _batch(schema: pa.Schema, rows: Sequence[tuple[object, ...]]) -> pa.RecordBatch:
-    cells = zip(*rows, strict=True) if rows else [()] * len(schema)
-    arrays = [_array(list(column), field.type) for column, field in zip(cells, schema, strict=True)]
+def _batch(columns: Sequence[AthenaColumn], schema: pa.Schema, texts: Sequence[pa.Array]) -> pa.RecordBatch:
+    arrays = [
+        _array(text, column, field.type) for text, column, field in zip(texts, columns, schema, strict=True)
+    ]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def _array(values: list[object], kind: pa.DataType) -> pa.Array:
+def _array(text: pa.Array, column: AthenaColumn, kind: pa.DataType) -> pa.Array:
+    if pa.types.is_string(kind):
+        return text
+    # A year beyond 9999 and what Arrow has no words for are read one by one.
+    with contextlib.suppress(pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return _cast(text, kind)
+    read = reader_of(column.exact)
     try:
-        if pa.types.is_nested(kind) or pa.types.is_string(kind) or _is_day(kind):
-            values = [_carried(value, kind) for value in values]
-        return pa.array(values, kind)
-    except (pa.ArrowException, TypeError, ValueError, OverflowError):
-        # Arrow's own words quote the value.
+        values = [None if each is None else read(each) for each in text.to_pylist()]
+        return pa.array([_carried(value, kind) for value in values], kind)
+    except (pa.ArrowException, ArithmeticError, TypeError, ValueError):
+        # Such an error quotes the value.
         raise BackendError("Athena gave a value that its column's type cannot hold") from None
+
+
+def _cast(text: pa.Array, kind: pa.DataType) -> pa.Array:
+    if pa.types.is_timestamp(kind) and kind.tz:
+        text = pc.replace_substring_regex(text, " UTC$", "").cast(pa.timestamp(kind.unit))
+    elif pa.types.is_binary(kind) or pa.types.is_nested(kind):
+        raise pa.ArrowNotImplementedError("Athena has its own words for it")
+    return text.cast(kind)
 
 
 def _is_day(kind: pa.DataType) -> bool:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -17,7 +17,14 @@ from medical_data_pipeline.adapters.aws.athena_values import Read, reader_of
 from medical_data_pipeline.adapters.aws.aws_clients import Client
 from medical_data_pipeline.adapters.aws.aws_errors import error_code, translated
 from medical_data_pipeline.adapters.aws.dynamodb_queries import DynamoDbQueries, Place, StartedQuery
-from medical_data_pipeline.errors import InvalidRequest, LimitExceeded, QueryNotFound, QueryRejected
+from medical_data_pipeline.errors import (
+    InvalidRequest,
+    LimitExceeded,
+    ObjectNotFound,
+    QueryNotFound,
+    QueryRejected,
+)
+from medical_data_pipeline.model.objects import ObjectRef
 from medical_data_pipeline.model.query import (
     EngineStatement,
     QueryState,
@@ -37,9 +44,11 @@ _STATES = {state.value.upper(): state for state in QueryState}
 Describe = Callable[[EngineStatement], tuple[AthenaColumn, ...] | None]
 """The names and types of a statement's columns, or None where nobody but Athena can tell them."""
 
-Rows = Iterable[Sequence[tuple[object, ...]]]
-Write = Callable[[Sequence[AthenaColumn], Rows, ResultFormat], Iterator[bytes]]
-"""A result's rows, in pieces, as a file."""
+Fetch = Callable[[ObjectRef], Iterator[bytes]]
+"""The pieces of an object; ObjectNotFound."""
+
+Write = Callable[[Sequence[AthenaColumn], Iterable[bytes], ResultFormat], Iterator[bytes]]
+"""The CSV file of a result that Athena wrote, in pieces, as a file of ours."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +80,7 @@ class AthenaQueryEngine(QueryEngine):
         settings: AthenaSettings,
         snapshot_of: Snapshot,
         describe: Describe,
+        fetch: Fetch,
         write: Write,
     ) -> None:
         self._client = client
@@ -78,6 +88,7 @@ class AthenaQueryEngine(QueryEngine):
         self._settings = settings
         self._snapshot_of = snapshot_of
         self._describe = describe
+        self._fetch = fetch
         self._write = write
         # An execution that has ended never changes.
         self._ended: dict[str, QueryStatus] = {}
@@ -124,9 +135,7 @@ class AthenaQueryEngine(QueryEngine):
     def export(self, query_id: str, wanted: ResultFormat) -> Iterator[bytes]:
         query = self._succeeded(query_id)
         columns, _ = _columns(query, self._chunk(query, "", 0))
-        return self._write(
-            columns, (self._typed(query, chunk) for chunk in self._chunks(query, None)), wanted
-        )
+        return self._write(columns, self._csv(query), wanted)
 
     def cancel(self, query_id: str) -> None:
         query = self._queries.require(query_id)
@@ -138,9 +147,16 @@ class AthenaQueryEngine(QueryEngine):
                 if error_code(error) != "InvalidRequestException":
                     raise
 
-    def _typed(self, query: StartedQuery, chunk: _Chunk) -> list[tuple[object, ...]]:
-        _, readers = _columns(query, chunk)
-        return [_values(row, readers) for row in chunk.rows]
+    def _csv(self, query: StartedQuery) -> Iterator[bytes]:
+        """Where a result is used again it lies where the earlier query put it, so Athena is asked."""
+        configuration = self._execution(query)["ResultConfiguration"]
+        bucket, _, key = configuration["OutputLocation"].removeprefix("s3://").partition("/")
+        pieces = self._fetch(ObjectRef(bucket, key))
+        try:
+            # The header is always there: what is missing is found before anything is answered.
+            return chain([next(pieces)], pieces)
+        except ObjectNotFound:
+            raise QueryNotFound("the result of the query has expired") from None
 
     def _started(self, query_id: str, made: AthenaStatement) -> str:
         asked: dict[str, Any] = {
@@ -163,14 +179,7 @@ class AthenaQueryEngine(QueryEngine):
     def _status(self, query_id: str, query: StartedQuery) -> QueryStatus:
         if query_id in self._ended:
             return self._ended[query_id]
-        with translated():
-            try:
-                answer = self._client.get_query_execution(QueryExecutionId=query.execution_id)
-            except ClientError as error:
-                if error_code(error) != "InvalidRequestException":
-                    raise
-                raise QueryNotFound("the query has expired") from None
-        said = answer["QueryExecution"]["Status"]
+        said = self._execution(query)["Status"]
         state = _STATES[said["State"]]
         submitted_at = said["SubmissionDateTime"].astimezone(UTC)
         finished_at = _utc(said.get("CompletionDateTime"))
@@ -188,6 +197,17 @@ class AthenaQueryEngine(QueryEngine):
             self._ended.clear()
         self._ended[query_id] = status
         return status
+
+    def _execution(self, query: StartedQuery) -> Mapping[str, Any]:
+        with translated():
+            try:
+                answer = self._client.get_query_execution(QueryExecutionId=query.execution_id)
+            except ClientError as error:
+                if error_code(error) != "InvalidRequestException":
+                    raise
+                raise QueryNotFound("the query has expired") from None
+        execution: Mapping[str, Any] = answer["QueryExecution"]
+        return execution
 
     def _row_count(self, query: StartedQuery) -> int:
         first = self._chunk(query, "", 0)

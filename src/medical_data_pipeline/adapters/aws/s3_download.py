@@ -1,8 +1,9 @@
-"""An S3 object to a file of this machine; a connection that breaks is taken up where it broke."""
+"""An S3 object read from its beginning to its end; a connection that breaks is taken up where it broke."""
 
 import contextlib
 import errno
-from typing import Any, BinaryIO
+from collections.abc import Iterator
+from typing import BinaryIO
 
 from botocore.exceptions import BotoCoreError
 from urllib3.exceptions import HTTPError
@@ -20,30 +21,37 @@ def download(client: Client, ref: ObjectRef, file: BinaryIO) -> None:
     """Write the whole object to the empty `file`, all of one version.
 
     Raises:
+        ObjectNotFound, PreconditionFailed, BackendUnavailable: see `pieces`.
+        StorageFull: there is no room on this machine's disk.
+    """
+    for piece in pieces(client, ref):
+        try:
+            file.write(piece)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise StorageFull("there is no room left on the function's disk") from None
+            raise
+
+
+def pieces(client: Client, ref: ObjectRef) -> Iterator[bytes]:
+    """The whole object, all of one version, a piece at a time.
+
+    Raises:
         ObjectNotFound: no such object.
         PreconditionFailed: it was replaced while it was read.
-        StorageFull: there is no room on this machine's disk.
         BackendUnavailable: the connection broke too often.
     """
     target = {"Bucket": ref.bucket, "Key": ref.key}
     with translated():
         answer = client.get_object(**target)
-    size_bytes, etag = answer["ContentLength"], answer["ETag"]
+    size_bytes, etag, read_bytes = answer["ContentLength"], answer["ETag"], 0
     for _ in range(_ATTEMPTS):
         with contextlib.suppress(BotoCoreError, HTTPError):
-            _copy(answer["Body"], file)
-        if file.tell() >= size_bytes:
+            while piece := answer["Body"].read(_CHUNK_BYTES):
+                read_bytes += len(piece)
+                yield piece
+        if read_bytes >= size_bytes:
             return
         with translated():
-            answer = client.get_object(**target, Range=f"bytes={file.tell()}-", IfMatch=etag)
+            answer = client.get_object(**target, Range=f"bytes={read_bytes}-", IfMatch=etag)
     raise BackendUnavailable("the connection broke again and again while an object was read")
-
-
-def _copy(body: Any, file: BinaryIO) -> None:
-    while chunk := body.read(_CHUNK_BYTES):
-        try:
-            file.write(chunk)
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise StorageFull("there is no room left on the function's disk") from None
-            raise
