@@ -85,6 +85,7 @@ class AthenaDouble:
         self._scan = scan
         self._executions: dict[str, Execution] = {}
         self._by_token: dict[str, str] = {}
+        self._threads: list[threading.Thread] = []
         self.asked: list[tuple[str, Mapping[str, Any]]] = []
         self.has_room = threading.Event()
         self.has_room.set()
@@ -100,13 +101,24 @@ class AthenaDouble:
         }
         return operations[operation](asked)
 
+    def close(self) -> None:
+        """Nothing runs on when there is no bucket any more to put its result into."""
+        for execution in self._executions.values():
+            execution.end("CANCELLED")
+            execution.connection.interrupt()
+        self.has_room.set()
+        for thread in self._threads:
+            thread.join(10)
+
     def _start(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
         known = self._by_token.get(asked["ClientRequestToken"])
         if known is None:
             known = str(uuid.uuid4())
             execution = Execution(self._connect())
             self._executions[known], self._by_token[asked["ClientRequestToken"]] = execution, known
-            threading.Thread(target=self._run, args=(execution, asked), daemon=True).start()
+            thread = threading.Thread(target=self._run, args=(execution, asked), daemon=True)
+            self._threads.append(thread)
+            thread.start()
         return {"QueryExecutionId": known}
 
     def _run(self, execution: Execution, asked: Mapping[str, Any]) -> None:
@@ -241,6 +253,7 @@ def served(double: AthenaDouble) -> Iterator[str]:
     finally:
         server.shutdown()
         server.server_close()
+        double.close()
 
 
 def _info(name: str, kind: str) -> dict[str, Any]:
