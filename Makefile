@@ -34,8 +34,8 @@ $(PEERS)/.installed: requirements/bench.txt
 demo: $(VENV)/.runtime ## Run the whole pipeline on a made-up hospital and print what a clinician would ask
 	@$(BIN)/python demo/run.py
 
-serve: $(VENV)/.runtime ## Keep a server running on http://127.0.0.1:8642, with its data in ./data
-	@$(BIN)/mdp serve --data-dir data
+serve: $(VENV)/.runtime ## Keep a server running; PORT=8642, DATA=data and CONFIG=datasets.yaml may be given
+	@$(BIN)/mdp serve --data-dir "$(or $(DATA),data)" $(if $(PORT),--port "$(PORT)") $(if $(CONFIG),--config "$(CONFIG)")
 
 test: $(VENV)/.dev ## Run every test that needs no AWS
 	@$(BIN)/python -m pytest -n 2 --dist worksteal

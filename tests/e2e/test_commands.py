@@ -63,6 +63,25 @@ def test_loads_name_the_file_and_say_why_it_was_refused(filled: Server) -> None:
     assert "BINARY_FILE: this is a PDF, not a CSV file" in done.stdout
 
 
+def test_a_load_whose_rows_were_replaced_or_replayed_stays_committed_with_its_counts(filled: Server) -> None:
+    assert filled.put("changed/a.csv", b"id\n1\n2\n")
+    filled.wait_settled()
+    assert filled.put("changed/a.csv", b"id\n3\n")
+    filled.wait_settled()
+
+    replayed = mdp(filled, "replay", next(load["load_id"] for load in filled.loads()))
+    filled.wait_settled()
+
+    loads = [load for load in filled.loads() if load["table"] == "changed"]
+    assert replayed.stdout == "1 load will be loaded again\n"
+    assert [(load["state"], load["rows"]["loaded"]) for load in loads] == [
+        ("committed", 1),
+        ("committed", 1),
+        ("committed", 2),
+    ]
+    assert filled.ask("SELECT id FROM changed") == [[3]]
+
+
 def test_the_receipt_of_a_refused_load_is_its_reason(filled: Server) -> None:
     (load,) = (load["load_id"] for load in filled.loads() if load["table"] == "refusals")
 

@@ -5,7 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.e2e.commands import mdp
+import pytest
+
+from tests.e2e.commands import mdp, reaching
 from tests.e2e.servers import Server, wait_for
 
 ROOT = Path(__file__).parents[2]
@@ -54,6 +56,50 @@ def test_the_commands_of_the_readme_work_against_a_server(running: Server, tmp_p
     assert (saved.returncode, "00098765" in (tmp_path / "o.csv").read_text()) == (0, True)
     assert "committed" in loads.stdout
     assert mdp(running, "tables").returncode == 0
+
+
+def test_what_the_readme_says_to_type_can_be_typed(running: Server, tmp_path: Path) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    block = text.partition("## Use it\n\n```sh\n")[2].partition("```")[0]
+    lines = [line for line in block.splitlines() if not line.startswith(("make serve", "export MDP_TOKEN"))]
+    (tmp_path / "extracts").mkdir()
+    (tmp_path / "extracts" / "one.csv").write_text("mrn,value\n00012345,5.2\n", encoding="utf-8")
+    (tmp_path / "data").symlink_to(running.data)
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
+
+    done = subprocess.run(
+        ["sh", "-e", "-c", "\n".join(lines)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **reaching(running)},
+        cwd=tmp_path,
+        timeout=120,
+        check=False,
+    )
+
+    assert len(lines) >= 5
+    assert (done.returncode, "mdp:" in done.stderr) == (0, False), done.stderr
+    assert "committed" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("given", "arguments"),
+    [
+        ([], '--data-dir "data"'),
+        (["PORT=9000"], '--data-dir "data" --port "9000"'),
+        (
+            ["PORT=9000", "DATA=/srv/mdp", "CONFIG=datasets.yaml"],
+            '--data-dir "/srv/mdp" --port "9000" --config "datasets.yaml"',
+        ),
+    ],
+)
+def test_make_serve_takes_port_folder_and_declarations(given: list[str], arguments: str) -> None:
+    done = subprocess.run(
+        ["make", "-n", "serve", *given], capture_output=True, text=True, cwd=ROOT, timeout=30, check=True
+    )
+
+    assert done.stdout.splitlines()[-1].split() == [".venv/bin/mdp", "serve", *arguments.split()]
 
 
 def test_a_file_copied_into_the_input_folder_is_loaded(running: Server) -> None:

@@ -88,6 +88,15 @@ def test_what_a_server_writes_is_for_its_user_alone(stopped_folder: Path) -> Non
     assert [path.name for path in paths if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
 
 
+def test_a_rebuild_says_how_many_files_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "input" / "labs").mkdir(parents=True)
+    (tmp_path / "input" / "labs" / "a.csv").write_text("id,note\n1,x\n2,\n", encoding="utf-8")
+
+    done = mdp(None, "rebuild", "--data-dir", str(tmp_path))
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "1 file loaded again\n", "")
+
+
 def test_a_new_token_counts_from_the_next_start_on(stopped_folder: Path, tmp_path: Path) -> None:
     made = mdp(None, "token", "rotate", "--data-dir", str(stopped_folder))
     mistyped = mdp(None, "token", "rotate", "--data-dir", str(tmp_path / "nosuch"))

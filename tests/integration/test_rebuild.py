@@ -108,6 +108,19 @@ def test_one_table_can_be_rebuilt_alone_by_new_declarations(start: Start) -> Non
     }
 
 
+def test_a_file_that_is_deleted_from_the_input_is_out_of_its_table_after_a_rebuild(start: Start) -> None:
+    before = loaded_once(start)
+    (before.folder / "input/t/m.csv").unlink()
+    assert before.names("t") == ["Ann", "Bob", "Di", "Flo", "Gus"]
+    assert before.pipeline.stop(20)
+
+    after = start(is_started=False, **DATASETS)
+    after.pipeline.rebuild("t")
+
+    assert after.names("t") == ["Ann", "Bob", "Flo", "Gus"]
+    assert "t__quarantine" not in after.pipeline.catalog.list()
+
+
 def test_a_rebuild_that_was_cut_short_can_be_run_again(start: Start) -> None:
     before = loaded_once(start)
     expected = contents(before)
