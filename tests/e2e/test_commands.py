@@ -1,9 +1,11 @@
 """What the client commands say and how they end, against a real server."""
 
+import os
 from pathlib import Path
 
 import pytest
 
+from medical_data_pipeline.entrypoints.cli.ingest import Upload, sent
 from tests.e2e.commands import mdp
 from tests.e2e.servers import Server
 
@@ -54,6 +56,24 @@ def test_ingest_goes_on_after_files_that_are_refused_and_names_them(filled: Serv
         ["c.csv", "mixed", "committed"],
     ]
     assert filled.ask("SELECT count(*) FROM mixed") == [[1]]
+
+
+def test_ingest_names_a_file_that_grows_or_is_no_file_and_goes_on(filled: Server, tmp_path: Path) -> None:
+    growing, pipe = tmp_path / "growing.csv", tmp_path / "pipe.csv"
+    growing.write_text("id\n1\n", encoding="utf-8")
+    os.mkfifo(pipe)
+
+    def grow(_: int) -> None:
+        with growing.open("a", encoding="utf-8") as file:
+            file.write("2\n")
+
+    with filled.new_client() as client:
+        grown = sent(client, Upload(growing, "growing.csv", "grown/growing.csv"), grow)
+        piped = sent(client, Upload(pipe, "pipe.csv", "grown/pipe.csv"), lambda size: None)
+
+    assert grown.trouble() == "CHANGED: it changed while it was sent; send it again when it is whole"
+    assert piped.trouble() == "UNREADABLE: not a file, or no longer there"
+    assert (grown.load, piped.load) == (None, None)
 
 
 def test_loads_name_the_file_and_say_why_it_was_refused(filled: Server) -> None:

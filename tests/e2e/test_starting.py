@@ -89,12 +89,19 @@ def test_what_a_server_writes_is_for_its_user_alone(stopped_folder: Path) -> Non
 
 
 def test_a_rebuild_says_how_many_files_and_nothing_else(tmp_path: Path) -> None:
-    (tmp_path / "input" / "labs").mkdir(parents=True)
-    (tmp_path / "input" / "labs" / "a.csv").write_text("id,note\n1,x\n2,\n", encoding="utf-8")
+    folder, declared = tmp_path / "data" / "input" / "u", tmp_path / "datasets.yaml"
+    folder.mkdir(parents=True)
+    declared.write_text("version: 1\ndatasets:\n  u: {mode: upsert, key: [id]}\n", encoding="utf-8")
+    for number, (name, text) in enumerate({"b": "id,name\n1,old\n2,kept\n", "a": "id,name\n1,new\n"}.items()):
+        (folder / f"{name}.csv").write_text(text, encoding="utf-8")
+        os.utime(folder / f"{name}.csv", (1_700_000_000 + number, 1_700_000_000 + number))
 
-    done = mdp(None, "rebuild", "--data-dir", str(tmp_path))
+    done = mdp(None, "rebuild", "--data-dir", str(tmp_path / "data"), "--config", str(declared))
+    (folder / "a.csv").unlink()
+    again = mdp(None, "rebuild", "--data-dir", str(tmp_path / "data"), "--table", "u")
 
-    assert (done.returncode, done.stdout, done.stderr) == (0, "1 file loaded again\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "2 files loaded again\n", "")
+    assert (again.returncode, again.stdout, again.stderr) == (0, "1 file loaded again\n", "")
 
 
 def test_a_new_token_counts_from_the_next_start_on(stopped_folder: Path, tmp_path: Path) -> None:

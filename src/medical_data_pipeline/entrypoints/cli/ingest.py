@@ -67,6 +67,10 @@ class SameKey(Exception):
     """Two files would get one key, and the later would take the place of the earlier."""
 
 
+class FileChanged(Exception):
+    """A file has not the size it had when its upload began."""
+
+
 @click.command(epilog=EXAMPLES)
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--table", help="The table; without it a folder below PATHS names it, else the default table.")
@@ -83,7 +87,7 @@ def command(paths: tuple[Path, ...], table: str | None, wait: bool, server: str)
         fail(str(same), EXIT_USAGE)
     with connected(server) as client, Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task("uploading", total=sum(_size_bytes(upload.file) for upload in uploads))
-        outcomes = [_sent(client, upload, lambda size: progress.advance(task, size)) for upload in uploads]
+        outcomes = [sent(client, upload, lambda size: progress.advance(task, size)) for upload in uploads]
         if wait:
             outcomes = [_settled(client, outcome) for outcome in outcomes]
     print_table(
@@ -122,11 +126,19 @@ def _size_bytes(file: Path) -> int:
     return file.stat().st_size if file.is_file() else 0
 
 
-def _sent(client: httpx.Client, upload: Upload, advance: Callable[[int], object]) -> Outcome:
+def sent(client: httpx.Client, upload: Upload, advance: Callable[[int], object]) -> Outcome:
+    """What the server said of one file; that no server answers is the end of the command."""
+    if not upload.file.is_file():
+        return Outcome(upload, problem="UNREADABLE: not a file, or no longer there")
     try:
-        headers = {"Content-Length": str(_size_bytes(upload.file))}
-        content = _chunks(upload.file, advance)
+        size_bytes = _size_bytes(upload.file)
+        headers = {"Content-Length": str(size_bytes)}
+        content = _chunks(upload.file, size_bytes, advance)
         answer = asked(client, "PUT", f"/input/{quote(upload.key)}", content=content, headers=headers)
+    except FileChanged:
+        return Outcome(
+            upload, problem="CHANGED: it changed while it was sent; send it again when it is whole"
+        )
     except OSError as error:
         return Outcome(upload, problem=f"UNREADABLE: {error.strerror}")
     except Unanswered as error:
@@ -136,11 +148,18 @@ def _sent(client: httpx.Client, upload: Upload, advance: Callable[[int], object]
     return Outcome(upload, answer.json())
 
 
-def _chunks(file: Path, advance: Callable[[int], object]) -> Iterator[bytes]:
+def _chunks(file: Path, size_bytes: int, advance: Callable[[int], object]) -> Iterator[bytes]:
+    """Raises: FileChanged, before the last byte where that can be seen."""
+    left_bytes = size_bytes
     with file.open("rb") as content:
         while chunk := content.read(_CHUNK):
+            left_bytes -= len(chunk)
+            if left_bytes < 0:
+                raise FileChanged
             yield chunk
             advance(len(chunk))
+    if left_bytes:
+        raise FileChanged
 
 
 def _settled(client: httpx.Client, outcome: Outcome) -> Outcome:

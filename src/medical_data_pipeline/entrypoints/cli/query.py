@@ -8,6 +8,7 @@ import httpx
 
 from medical_data_pipeline.entrypoints.cli.answers import Rows, finished, rows_of
 from medical_data_pipeline.entrypoints.cli.client import (
+    EXIT_UNREACHABLE,
     connected,
     counted,
     fail,
@@ -66,6 +67,16 @@ def _print_json(found: Rows) -> None:
 
 
 def _save(client: httpx.Client, query_id: str, wanted: str, output: Path | None) -> None:
+    try:
+        _stream(client, query_id, wanted, output)
+    except httpx.TransportError:
+        fail(
+            "the server ended its answer before the result did: what was written is not whole",
+            EXIT_UNREACHABLE,
+        )
+
+
+def _stream(client: httpx.Client, query_id: str, wanted: str, output: Path | None) -> None:
     with client.stream("GET", f"/queries/{query_id}/results", params={"format": wanted}) as answer:
         if answer.is_error:
             fail(f"the server answers {answer.status_code}")
