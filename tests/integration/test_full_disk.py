@@ -27,6 +27,14 @@ PAUSE_S = 4.0
 PAGE_BYTES = 4096
 
 
+def require_nothing_between_tries(folder: Path) -> None:
+    """It is tried again and again, so now and then a try is looked at in the middle."""
+    deadline = time.monotonic() + 20
+    while list(folder.rglob("*.parquet")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def unfinished_files(folder: Path) -> list[Path]:
     hidden = [path for path in folder.rglob(".*") if path.name.startswith((".part-", ".scratch", ".merged-"))]
     return hidden + list((folder / ".partial").iterdir())
@@ -94,7 +102,7 @@ def test_a_file_there_is_no_room_to_convert_is_converted_when_there_is(
 
     require_nothing_given_up(run)
     assert run.state(load) is LoadState.RECEIVED
-    assert list((run.folder / "record_folders").rglob("*.parquet")) == []
+    require_nothing_between_tries(run.folder / "record_folders")
     volume.empty()
 
     assert run.wait_final(load) == [LoadState.COMMITTED]

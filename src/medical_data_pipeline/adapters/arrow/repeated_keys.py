@@ -1,6 +1,7 @@
 """Which rows of a file are followed by another with the same key, found on disk, for any number of keys."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,11 @@ class RepeatedKeys:
         return np.asarray(found.column(0).to_numpy(), np.int64)
 
     def close(self) -> None:
-        self._close()
+        """Let the files go, which nobody reads any more; there may be no room for their footers."""
+        for writer in self._writers:
+            if writer is not None:
+                with suppress(OSError):
+                    writer.close()
 
     def _close(self) -> list[Path]:
         used = [number for number, writer in enumerate(self._writers) if writer is not None]
