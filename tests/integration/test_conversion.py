@@ -376,3 +376,12 @@ def test_every_rejected_row_of_a_lenient_limit_is_kept(convert: Converter) -> No
     converted = convert(f"a,b\n{rows}\n", dataset)
 
     assert (converted.table.num_rows, len(converted.quarantine)) == (500, 500)
+
+
+def test_a_quote_declared_to_escape_itself_is_a_doubled_quote(convert: Converter) -> None:
+    text = '"id","note"\n"1","say ""hi"""\n"2","a,b\nc"\n"3","plain"\n'
+
+    converted = convert(text, replace(DATASET, escape='"'))
+
+    assert converted.table.column("note").to_pylist() == ['say "hi"', "a,b\nc", "plain"]
+    assert converted.table.column("id").to_pylist() == [1, 2, 3]

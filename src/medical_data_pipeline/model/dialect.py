@@ -19,6 +19,7 @@ class Compression(StrEnum):
 class Dialect:
     """How to read the text. `quote` and `escape` are one character, or "" for none.
 
+    A quote that escapes itself is a doubled quote, which needs no escape: then `escape` is "".
     `encoding` is a Python codec name. `skip_lines` are the physical lines before the header (or before the
     first row, when `has_header` is false). `has_ruler`: a line of dashes stands under the header.
     """
@@ -39,3 +40,5 @@ class Dialect:
                 raise ValueError("quote and escape are one ASCII character each, or none")
         if self.skip_lines < 0:
             raise ValueError("skip_lines cannot be negative")
+        if self.escape == self.quote:
+            object.__setattr__(self, "escape", "")
