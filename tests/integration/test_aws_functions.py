@@ -275,3 +275,15 @@ def test_upkeep_merges_small_files_and_a_file_replaced_afterwards_leaves_only_it
 
     ids = [row[0] for row in aws.rows("labs", "id")]
     assert sorted(ids) == sorted({*range(33), 700} - {7})
+
+
+def test_what_waits_for_its_commit_keeps_its_files_however_long_it_waits(aws: AwsBench) -> None:
+    aws.load("input/labs/a.csv", "id,name\n1,Ann\n")
+    assert aws.convert(aws.put("input/labs/b.csv", "id,name\n2,Bob\n")) == []
+    aws.clock = lambda: datetime.now(UTC) + timedelta(days=3)
+
+    assert aws.commit({"task": "maintain"}) == []
+    assert aws.told[-1].detail == "0 files removed"
+    assert aws.commit(*aws.manifest_events()) == []
+
+    assert sorted(aws.rows("labs", "id")) == [(1,), (2,)]

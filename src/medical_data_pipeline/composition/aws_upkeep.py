@@ -34,6 +34,6 @@ class AwsUpkeep:
                 self.maintenance.expire_due(table, self.clock())
             except Exception as error:
                 self.report(Happening("upkeep-failed", "", table, told(error)))
-        waiting = {load.load_id for load in self.ledger.unfinished()}
+        waiting = {load.key_of("") for load in self.ledger.unfinished()}
         removed = self.maintenance.sweep_orphans(self.clock(), _GRACE, waiting)
         self.report(Happening("upkeep-done", "", "", f"{removed} files removed"))
