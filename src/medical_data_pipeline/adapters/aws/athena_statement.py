@@ -15,8 +15,10 @@ from medical_data_pipeline.model.query import EngineStatement, EngineTable, Scal
 CATALOG = "awsdatacatalog"
 # Athena's own limit of one execution parameter.
 _MAX_PARAMETER = 1024
-_CHANGING = frozenset(
-    ("now", "rand", "random", "shuffle", "uuid", "localtime", "localtimestamp", "current_timezone")
+_CHANGING = frozenset(("now", "rand", "random", "shuffle", "uuid", "current_timezone"))
+_CHANGING_NODES = (
+    *(exp.CurrentTimestamp, exp.CurrentDate, exp.CurrentTime, exp.Localtime, exp.Localtimestamp),
+    *(exp.Rand, exp.TableSample, exp.CurrentUser),
 )
 
 Snapshot = Callable[[EngineTable], int | None]
@@ -27,7 +29,7 @@ Snapshot = Callable[[EngineTable], int | None]
 class AthenaStatement:
     """`json_columns` are the positions of columns that come as JSON text and are arrays, maps or rows.
 
-    `is_lasting`: the same statement gives the same result for as long as there is one.
+    `is_lasting`: the same text gives the same result, as all it reads is pinned and nothing in it changes.
     """
 
     sql: str
@@ -52,17 +54,20 @@ def athena_statement(
     """
     try:
         tree = parse(statement.sql)
-        _name_tables(tree, {table.reference: table for table in statement.tables}, database, snapshot_of)
+        tables = {table.reference: table for table in statement.tables}
+        is_pinned = _name_tables(tree, tables, database, snapshot_of)
         tree, json_columns = _with_json(tree, columns or ())
         parameters = _bound(tree, statement.parameters)
-        return AthenaStatement(render(tree), parameters, json_columns, not _is_changing(tree))
+        return AthenaStatement(render(tree), parameters, json_columns, is_pinned and not _is_changing(tree))
     except (SqlglotError, RecursionError, IndexError):
         raise QueryRejected("SQL_UNSUPPORTED", "a part of the statement is not supported") from None
 
 
 def _name_tables(
     tree: exp.Expr, tables: Mapping[str, EngineTable], database: str, snapshot_of: Snapshot
-) -> None:
+) -> bool:
+    """Whether each table is pinned to a state: one that changed since the planning cannot be."""
+    is_pinned = True
     for node in list(tree.find_all(exp.Table)):
         table = tables.get(node.name) if not node.args.get("db") else None
         if table is None:
@@ -71,9 +76,11 @@ def _name_tables(
         node.set("db", exp.to_identifier(database, quoted=True))
         node.set("catalog", exp.to_identifier(CATALOG, quoted=True))
         snapshot = table.snapshot_id if table.snapshot_id is not None else snapshot_of(table)
+        is_pinned &= snapshot is not None
         if snapshot is not None:
             version = exp.Version(this="VERSION", kind="AS OF", expression=exp.Literal.number(snapshot))
             node.set("version", version)
+    return is_pinned
 
 
 def _with_json(tree: exp.Expr, columns: tuple[AthenaColumn, ...]) -> tuple[exp.Expr, frozenset[int]]:
@@ -153,8 +160,8 @@ def _literal(value: Scalar) -> str:
 
 
 def _is_changing(tree: exp.Expr) -> bool:
-    moments = (exp.CurrentTimestamp, exp.CurrentDate, exp.CurrentTime, exp.Rand, exp.CurrentUser)
     return any(
-        isinstance(node, moments) or (isinstance(node, exp.Anonymous) and str(node.this).lower() in _CHANGING)
+        isinstance(node, _CHANGING_NODES)
+        or (isinstance(node, exp.Anonymous) and str(node.this).lower() in _CHANGING)
         for node in tree.walk()
     )
