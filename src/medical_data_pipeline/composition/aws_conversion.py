@@ -84,6 +84,8 @@ class ConversionFunction:
             lambda load: commits.send(Task(COMMIT, load.load_id)),
             around.clock,
             timedelta(minutes=settings.reconcile_after_minutes),
+            lambda load: self._job_for(load) is not None,
+            around.report,
         )
 
     def handle(self, event: Mapping[str, Any], time_left: TimeLeft) -> Mapping[str, Any]:
@@ -120,12 +122,17 @@ class ConversionFunction:
         if load.state is LoadState.CONVERTED:
             self._conversion.renew(load)
         while load.state is LoadState.RECEIVED:
-            if self._job is not None and load.size_bytes > self._large_bytes:
-                self._job.start(load.load_id)
+            job = self._job_for(load)
+            if job is not None:
+                job.start(load.load_id)
                 self._report(Happening("handed-over", load.load_id, load.table))
                 return
             # Received still, it arrived again while its former arrival was converted.
             load = self._turns.convert(load, turn)
+
+    def _job_for(self, load: Load) -> GlueJob | None:
+        """The job that converts it instead of this function."""
+        return self._job if load.size_bytes > self._large_bytes else None
 
     def _ignore(self, what: str) -> None:
         self._report(Happening("event-ignored", "", "", what))

@@ -5,22 +5,25 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from medical_data_pipeline.composition.aws_batches import TimeLeft
+from medical_data_pipeline.composition.happenings import Happening, Report
 from medical_data_pipeline.conversion.intake import IntakeService
+from medical_data_pipeline.errors import PipelineError
 from medical_data_pipeline.model.keys import RAW_PREFIX
 from medical_data_pipeline.model.load import Load, LoadState
+from medical_data_pipeline.model.objects import ObjectHead
 from medical_data_pipeline.ports import Clock, Ledger, ObjectStore
 
 # Longer than a message stays out with a function that died over it.
 _STANDSTILL = timedelta(hours=1)
-# A large file's job may run for eight hours.
+# A job for a large file may run for eight hours.
 _LONG_STANDSTILL = timedelta(hours=9)
-_LONG_BYTES = 256 << 20
 _LEAST_S = 15.0
 
 
 @dataclass(frozen=True)
 class AwsReconciler:
-    """`convert` and `commit` put a load back before the functions whose work on it is due.
+    """`convert` and `commit` put a load back before the functions whose work on it is due; loads that
+    `is_handed_over` tells of are converted by a job.
 
     An event may take some minutes; an object older than `quiet_time` is announced without one.
     """
@@ -32,6 +35,8 @@ class AwsReconciler:
     commit: Callable[[Load], None]
     clock: Clock
     quiet_time: timedelta
+    is_handed_over: Callable[[Load], bool]
+    report: Report
 
     def scan(self, time_left: TimeLeft) -> int:
         """Announce what is missing, as far as the time goes; returns how many loads were announced."""
@@ -42,12 +47,20 @@ class AwsReconciler:
                 break
             if now - head.modified_at < self.quiet_time:
                 continue
-            complete = head if head.version else self.store.head(head.ref)
-            found += self.intake.announce(complete) is not None
+            found += self._is_announced(head)
         return found
 
+    def _is_announced(self, head: ObjectHead) -> bool:
+        try:
+            complete = head if head.version else self.store.head(head.ref)
+            return self.intake.announce(complete) is not None
+        except PipelineError as error:
+            # The others must not wait for this one; the next scan looks at it again.
+            self.report(Happening("reconcile-failed", "", "", type(error).__name__))
+            return False
+
     def _is_announced_again(self, load: Load, now: datetime) -> bool:
-        standstill = _LONG_STANDSTILL if load.size_bytes > _LONG_BYTES else _STANDSTILL
+        standstill = _LONG_STANDSTILL if self.is_handed_over(load) else _STANDSTILL
         if now - load.updated_at < standstill:
             return False
         if load.state is LoadState.RECEIVED:

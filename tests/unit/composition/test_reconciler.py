@@ -5,11 +5,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import cast
 
+from medical_data_pipeline.composition.aws_reconciler import AwsReconciler
+from medical_data_pipeline.composition.happenings import Happening
 from medical_data_pipeline.composition.reconciler import MAX_TOGETHER, Reconciler
 from medical_data_pipeline.conversion.intake import IntakeService
 from medical_data_pipeline.errors import BackendUnavailable
 from medical_data_pipeline.model.objects import ObjectHead, ObjectRef
-from tests.fakes import NOON, FixedClock, MemoryObjectStore
+from medical_data_pipeline.ports import Ledger
+from tests.fakes import NOON, FixedClock, MemoryLedger, MemoryObjectStore
 
 
 @dataclass
@@ -19,6 +22,9 @@ class Announcements:
     then: Callable[[ObjectHead], None] = lambda head: None
     bucket: str = "local"
     keys: list[str] = field(default_factory=list)
+
+    def announce(self, head: ObjectHead) -> int:
+        return self.announce_all([head])
 
     def announce_all(self, heads: Sequence[ObjectHead]) -> int:
         for head in heads:
@@ -75,3 +81,31 @@ def test_a_file_that_cannot_be_taken_in_is_tried_again_and_does_not_stop_the_oth
 
     assert sorted(intake.keys) == [f"input/t/{number}.csv" for number in (0, 1, 3, 4)]
     assert errors == ["BackendUnavailable"] * 2
+
+
+def test_on_aws_too_a_file_that_cannot_be_taken_in_does_not_stop_the_others() -> None:
+    told: list[Happening] = []
+
+    def refuse(head: ObjectHead) -> None:
+        if head.ref.key.endswith("/2.csv"):
+            raise BackendUnavailable("the ledger does not answer")
+
+    intake = Announcements(refuse)
+    store = MemoryObjectStore()
+    for number in range(5):
+        store.put(ObjectRef("local", f"input/t/{number}.csv"), iter([b"id\n1\n"]))
+    ledger: Ledger = MemoryLedger()
+    scanning = AwsReconciler(
+        store,
+        cast(IntakeService, intake),
+        ledger,
+        lambda load: None,
+        lambda load: None,
+        FixedClock(NOON + timedelta(hours=1)),
+        timedelta(minutes=10),
+        lambda load: False,
+        told.append,
+    )
+
+    assert scanning.scan(lambda: 900.0) == 4
+    assert [(each.event, each.detail) for each in told] == [("reconcile-failed", "BackendUnavailable")]
