@@ -202,7 +202,7 @@ def _json_value(call: Call) -> Typed:
     branches = [(_is(outcome, "e"), on_empty), (_is(outcome, "x"), on_error)]
     for letter, carrier in _ITEMS.items():
         try:
-            value = cast(_carried(text.copy(), letter, carrier), kind).tree
+            value = cast(_carried(text.copy(), letter, carrier, kind), kind).tree
         except QueryRejected:
             branches.append((_is(outcome, letter), on_error.copy()))
             continue
@@ -212,11 +212,13 @@ def _json_value(call: Call) -> Typed:
     return Typed(build.cast(build.case(*branches), kind), kind)
 
 
-def _carried(text: exp.Expr, letter: str, carrier: SqlType) -> Typed:
-    """An item of the path. A decimal travels as its text, since each may have another scale."""
-    if letter in "sc" and carrier.name == "varchar":
-        return Typed(text, carrier)
-    return Typed(build.cast(text, carrier), carrier)
+def _carried(text: exp.Expr, letter: str, carrier: SqlType, kind: SqlType) -> Typed:
+    """An item of the path, on its way to `kind`.
+
+    A decimal stays its text where it can, since each may have another scale than the carrier.
+    """
+    is_text = carrier.name == "varchar" or (letter == "c" and kind.name in ("varchar", "char", "decimal"))
+    return Typed(text, t.VARCHAR) if is_text else Typed(build.cast(text, carrier), carrier)
 
 
 def _returned(words: dict[str, exp.Expr | None], default: SqlType = t.VARCHAR) -> SqlType:
