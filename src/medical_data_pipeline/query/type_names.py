@@ -1,5 +1,7 @@
 """The types that a CAST may name, checked on the words: sqlglot takes other engines' names for Athena's."""
 
+from itertools import accumulate, chain
+
 from sqlglot.tokenizer_core import Token, TokenType
 
 from medical_data_pipeline.errors import QueryRejected
@@ -32,6 +34,9 @@ class _NotAType(Exception):
 
 def require_known(tokens: list[Token]) -> None:
     """Raises: QueryRejected: a CAST to what is no type of Athena's."""
+    words = [_words(token) for token in tokens]
+    starts = [0, *accumulate(map(len, words))]
+    texts = list(chain.from_iterable(words))
     for position in range(len(tokens) - 1):
         is_cast = tokens[position].text.upper() in _CASTS and tokens[position].token_type not in (
             TokenType.IDENTIFIER,
@@ -39,12 +44,11 @@ def require_known(tokens: list[Token]) -> None:
         )
         if is_cast and tokens[position + 1].token_type is TokenType.L_PAREN:
             start = _behind_as(tokens, position + 1)
-            words = [word for token in tokens[start:] for word in _words(token)]
             try:
-                end = _type(words, 0)
-            except (_NotAType, IndexError):
+                end = _type(texts, starts[start])
+            except (_NotAType, IndexError, ValueError):
                 end = -1
-            if end < 0 or words[end : end + 1] != [")"]:
+            if end < 0 or texts[end : end + 1] != [")"]:
                 where = tokens[min(start, len(tokens) - 1)]
                 at = f" (line {where.line}, column {where.col - len(where.text) + 1})"
                 raise QueryRejected("SQL_SYNTAX", f"this type is not one of Athena's{at}")

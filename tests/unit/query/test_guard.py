@@ -31,6 +31,7 @@ REFUSED = [
     ("SELECT a FROM t GROUP BY ALL", "SQL_SYNTAX"),
     ("SELECT a FROM t GROUP BY DISTINCT", "SQL_SYNTAX"),
     ("SELECT CAST(a AS text) FROM t", "SQL_SYNTAX"),
+    ("SELECT CAST(a AS varchar(", "SQL_SYNTAX"),
     ("SELECT CAST(a AS array(int8)) FROM t", "SQL_SYNTAX"),
     ("SELECT CAST(a AS row(x string)) FROM t", "SQL_SYNTAX"),
     ("SELECT STRUCT(1)", "SQL_SYNTAX"),

@@ -51,6 +51,8 @@ class _Reader:
             self._tokens.append((match.lastgroup, match[match.lastgroup]))
             position = match.end()
         self._at = 0
+        # Where a parenthesis turned out to hold a path: what is in it is not tried as a predicate again.
+        self.paths: set[int] = set()
 
     def peek(self, ahead: int = 0) -> tuple[str, str]:
         position = self._at + ahead
@@ -227,12 +229,15 @@ def _predicate(reader: _Reader) -> Node:
 def _parenthesised(reader: _Reader) -> Node | None:
     """`(predicate)` or `(predicate) is unknown`; None where the parenthesis holds a path."""
     start = reader._at
+    if start in reader.paths:
+        return None
     reader.take()
     try:
         node = _either(reader)
         reader.require(")")
     except ValueError:
         reader._at = start
+        reader.paths.add(start)
         return None
     if reader.accept("is"):
         reader.require("unknown")

@@ -228,13 +228,14 @@ def from_utf8(data: bytes) -> str:
 def from_utf8_with(data: bytes, instead: str) -> str:
     if len(instead) > 1:
         raise ValueError("replacement must be empty or one character")
-    made = ""
+    pieces: list[str] = []
+    view, position = memoryview(data), 0
     while True:
         try:
-            return made + data.decode()
+            return "".join((*pieces, str(view[position:], "utf-8")))
         except UnicodeDecodeError as error:
-            made += data[: error.start].decode() + instead
-            data = data[error.end :]
+            pieces += (str(view[position : position + error.start], "utf-8"), instead)
+            position += error.end
 
 
 @register("from_utf8_code", "BLOB, BIGINT -> VARCHAR")
