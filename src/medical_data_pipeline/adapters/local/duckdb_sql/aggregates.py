@@ -112,8 +112,12 @@ def _extreme(a: Aggregate) -> Typed:
         size = build.call("t_sample_size", coerce(a.arguments[1], t.BIGINT, a.name).tree)
         return Typed(a.of(a.name, value.tree, size), t.array(value.type))
     value = nested.comparable(value)
+    # NaN is DuckDB's greatest number; Trino takes it only where there is no other.
+    if a.name == "max" and value.type.name in t.FLOATS:
+        numbers = build.case((build.negated(build.call("isnan", value.copy())), value.copy()))
+        largest = build.call("coalesce", a.of("max", numbers), a.of("max", value.tree))
+        return Typed(largest, value.type)
     if a.name == "max" and nested.has_floats(value.type):
-        # NaN is DuckDB's greatest number; Trino takes it only where there is no other.
         keyed = build.case((build.negated(build.is_null(value.copy())), _keyed(value)))
         return Typed(build.field(a.of("max", keyed), 1), value.type)
     return Typed(a.of(a.name, value.tree), value.type)

@@ -9,7 +9,7 @@ from medical_data_pipeline.adapters.local.duckdb_sql import sql_type as t
 from medical_data_pipeline.adapters.local.duckdb_sql.bound import Typed, type_error, unsupported
 from medical_data_pipeline.adapters.local.duckdb_sql.coercing import converted
 from medical_data_pipeline.adapters.local.duckdb_sql.literals import typed_literal
-from medical_data_pipeline.adapters.local.duckdb_sql.sql_type import SqlType, duckdb_type
+from medical_data_pipeline.adapters.local.duckdb_sql.sql_type import SqlType
 
 NUMBERS = (*t.INTEGERS, "decimal", *t.FLOATS)
 MOMENTS = ("date", "time", "timestamp", "timestamp with time zone")
@@ -234,7 +234,3 @@ _CASTERS: dict[str, Callable[[Typed, SqlType], exp.Expr | None]] = {
     "varbinary": _to_varbinary,
     "uuid": _to_uuid,
 }
-
-
-def same_carrier(a: SqlType, b: SqlType) -> bool:
-    return duckdb_type(a) == duckdb_type(b)

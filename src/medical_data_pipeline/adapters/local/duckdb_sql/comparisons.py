@@ -9,14 +9,6 @@ from medical_data_pipeline.adapters.local.duckdb_sql import sql_type as t
 from medical_data_pipeline.adapters.local.duckdb_sql.bound import Typed, type_error, unsupported
 from medical_data_pipeline.adapters.local.duckdb_sql.coercing import meet
 
-OPERATORS: dict[type[exp.Expr], str] = {
-    exp.EQ: "=",
-    exp.NEQ: "<>",
-    exp.LT: "<",
-    exp.LTE: "<=",
-    exp.GT: ">",
-    exp.GTE: ">=",
-}
 NODES: dict[str, type[exp.Binary]] = {
     "=": exp.EQ,
     "<>": exp.NEQ,
@@ -25,6 +17,7 @@ NODES: dict[str, type[exp.Binary]] = {
     ">": exp.GT,
     ">=": exp.GTE,
 }
+OPERATORS: dict[type[exp.Expr], str] = {node: operator for operator, node in NODES.items()}
 
 
 def compare(operator: str, left: Typed, right: Typed) -> Typed:

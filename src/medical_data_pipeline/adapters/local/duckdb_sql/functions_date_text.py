@@ -12,39 +12,40 @@ from medical_data_pipeline.adapters.local.duckdb_sql.functions_datetime import d
 
 @function("date_format")
 def _date_format(call: Call) -> Typed:
+    _, local, pattern = _to_be_written(call)
+    return Typed(build.call("strftime", local, build.text(date_formats.from_mysql(pattern))), t.VARCHAR)
+
+
+def _to_be_written(call: Call) -> tuple[Typed, exp.Expr, str]:
+    """The moment that a call writes, on the clock of its zone and to the millisecond, and its format."""
     call.require_count(2)
     value, pattern = call.arguments()
     if value.type.name not in ("date", "timestamp", "timestamp with time zone"):
-        raise type_error(f"date_format does not take {value.type}")
+        raise type_error(f"{call.name} does not take {value.type}")
+    format_ = _literal(call, pattern)
+    return value, moments.rounded(moments.local_time(value), t.timestamp(digits_of(value)), 3), format_
+
+
+def _literal(call: Call, pattern: Typed) -> str:
     if not isinstance(pattern.literal, str):
-        raise unsupported("date_format with a format that is not a literal")
-    local = moments.rounded(moments.local_time(value), t.timestamp(digits_of(value)), 3)
-    return Typed(
-        build.call("strftime", local, build.text(date_formats.from_mysql(pattern.literal))), t.VARCHAR
-    )
+        raise unsupported(f"{call.name} with a format that is not a literal")
+    return pattern.literal
 
 
 @function("date_parse")
 def _date_parse(call: Call) -> Typed:
     call.require_count(2)
     text, pattern = call.arguments()
-    if not isinstance(pattern.literal, str):
-        raise unsupported("date_parse with a format that is not a literal")
-    date_formats.from_mysql(pattern.literal)
+    format_ = _literal(call, pattern)
+    date_formats.from_mysql(format_)
     subject = coerce(text, t.VARCHAR, "date_parse").tree
-    return Typed(build.call("py_date_parse", subject, build.text(pattern.literal)), t.timestamp(3))
+    return Typed(build.call("py_date_parse", subject, build.text(format_)), t.timestamp(3))
 
 
 @function("format_datetime")
 def _format_datetime(call: Call) -> Typed:
-    call.require_count(2)
-    value, pattern = call.arguments()
-    if value.type.name not in ("date", "timestamp", "timestamp with time zone"):
-        raise type_error(f"format_datetime does not take {value.type}")
-    if not isinstance(pattern.literal, str):
-        raise unsupported("format_datetime with a format that is not a literal")
-    local = moments.rounded(moments.local_time(value), t.timestamp(digits_of(value)), 3)
-    written = [_written(part, local, value) for part in date_formats.joda_parts(pattern.literal)]
+    value, local, pattern = _to_be_written(call)
+    written = [_written(part, local, value) for part in date_formats.joda_parts(pattern)]
     text = written[0] if written else build.text("")
     for part in written[1:]:
         text = build.infix(exp.DPipe, text, part)
@@ -77,12 +78,11 @@ def _milliseconds(local: exp.Expr) -> exp.Expr:
 def _parse_datetime(call: Call) -> Typed:
     call.require_count(2)
     text, pattern = call.arguments()
-    if not isinstance(pattern.literal, str):
-        raise unsupported("parse_datetime with a format that is not a literal")
-    fields = [piece for kind, piece in date_formats.joda_tokens(pattern.literal) if kind == "field"]
+    format_ = _literal(call, pattern)
+    fields = [piece for kind, piece in date_formats.joda_tokens(format_) if kind == "field"]
     subject = coerce(text, t.VARCHAR, "parse_datetime").tree
-    parsed = build.call("py_parse_datetime", subject, build.text(pattern.literal))
-    kind = t.timestamp_tz(3, _read_zone(text, pattern.literal, fields))
+    parsed = build.call("py_parse_datetime", subject, build.text(format_))
+    kind = t.timestamp_tz(3, _read_zone(text, format_, fields))
     return Typed(build.cast(parsed, "TIMESTAMPTZ"), kind)
 
 

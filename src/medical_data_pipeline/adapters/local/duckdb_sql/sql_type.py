@@ -63,7 +63,6 @@ DATE = SqlType("date")
 DAY_TIME = SqlType("interval day to second")
 YEAR_MONTH = SqlType("interval year to month")
 UUID = SqlType("uuid")
-FUNCTION = SqlType("function")
 
 INTEGERS = ("tinyint", "smallint", "integer", "bigint")
 FLOATS = ("real", "double")
