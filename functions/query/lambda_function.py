@@ -1,8 +1,8 @@
 """What Lambda calls: the handler of the query function."""
 
-from medical_data_pipeline.entrypoints.cold_start import uncollected
+from medical_data_pipeline.entrypoints.loading import loading
 
-with uncollected():
+with loading():
     from medical_data_pipeline.entrypoints.query_lambda import handler
 
 __all__ = ["handler"]

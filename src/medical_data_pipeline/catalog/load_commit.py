@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from medical_data_pipeline.catalog.registration import CatalogService
+from medical_data_pipeline.errors import SchemaConflict
 from medical_data_pipeline.model.dataset import LoadMode
-from medical_data_pipeline.model.load import Load, LoadState, Manifest
+from medical_data_pipeline.model.load import MAX_ATTEMPTS, Load, LoadState, Manifest
 from medical_data_pipeline.model.objects import is_older
 from medical_data_pipeline.ports import Clock, Ledger, LoadFilter, Step
 
@@ -53,6 +54,25 @@ class LoadCommit:
             tuple(manifest for manifest in current if manifest.load_id in gone),
             outdated,
         )
+
+    def put_back(self, load: Load, error: Exception, detail: str) -> bool:
+        """Whether a load that could not be committed is to be converted once more; if not, it has ended.
+
+        Another load gave the table its types first, or a file was lost: reading the raw file again may do.
+        `detail` is what may be told of `error`.
+        """
+        if load.attempts + 1 < MAX_ATTEMPTS:
+            self.ledger.advance(load.load_id, LoadState.RECEIVED, detail=detail, now=self.clock())
+            return True
+        is_refused = isinstance(error, SchemaConflict)
+        self.ledger.advance(
+            load.load_id,
+            LoadState.REFUSED if is_refused else LoadState.FAILED,
+            reason="SCHEMA_CONFLICT" if is_refused else "INTERNAL",
+            detail=detail,
+            now=self.clock(),
+        )
+        return False
 
     def _step(self, manifest: Manifest, is_gone: bool) -> Step:
         if is_gone:

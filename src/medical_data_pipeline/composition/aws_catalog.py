@@ -31,7 +31,7 @@ from medical_data_pipeline.composition.aws_settings import CatalogSettings
 from medical_data_pipeline.composition.aws_upkeep import AwsUpkeep
 from medical_data_pipeline.composition.happenings import Happening
 from medical_data_pipeline.errors import InputError, LoadNotFound
-from medical_data_pipeline.model.keys import manifest_key
+from medical_data_pipeline.model.keys import MANIFEST
 from medical_data_pipeline.model.load import Load, Manifest
 from medical_data_pipeline.model.manifest_json import parse_manifest
 from medical_data_pipeline.model.objects import ObjectCreated, ObjectRef
@@ -55,7 +55,6 @@ class CatalogFunction:
             stage,
             self._ledger,
             lambda load: conversions.send(Task(CONVERT, load.load_id)),
-            around.clock,
             around.report,
         )
         self._upkeep = AwsUpkeep(
@@ -84,7 +83,7 @@ class CatalogFunction:
                 return self._manifests_at(ref)
             case Task(name="commit"):
                 load = self._ledger.find(work.load_id)
-                return self._manifests_at(ObjectRef(load.source.bucket, _key_of(load)))
+                return self._manifests_at(ObjectRef(load.source.bucket, load.key_of(MANIFEST)))
             case Task(name="maintain"):
                 self._upkeep.once(time_left)
             case Task(name=kind) | Unknown(kind=kind):
@@ -100,21 +99,17 @@ class CatalogFunction:
         except (InputError, LoadNotFound):
             self._ignore("not a manifest of a load")
             return ()
-        if ref.key != _key_of(load):
+        if ref.key != load.key_of(MANIFEST):
             self._ignore("a manifest in another load's place")
             return ()
         return [manifest]
 
     def _manifest_of(self, load: Load) -> Manifest:
-        with self._store.open(ObjectRef(load.source.bucket, _key_of(load))) as content:
+        with self._store.open(ObjectRef(load.source.bucket, load.key_of(MANIFEST))) as content:
             return parse_manifest(content.read())
 
     def _ignore(self, what: str) -> None:
         self._report(Happening("event-ignored", "", "", what))
-
-
-def _key_of(load: Load) -> str:
-    return manifest_key(load.table, load.load_id)
 
 
 def _holds(message: Message, found: Mapping[str, Sequence[Manifest]], loads: frozenset[str]) -> bool:

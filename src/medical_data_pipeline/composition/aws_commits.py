@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 from medical_data_pipeline.catalog.load_commit import CommitReport, LoadCommit
 from medical_data_pipeline.composition.happenings import Happening, Report, of_load, of_manifest, told
-from medical_data_pipeline.errors import BackendError, LoadNotFound, SchemaConflict
+from medical_data_pipeline.errors import BackendError, LoadNotFound
 from medical_data_pipeline.model.load import Load, LoadState, Manifest
-from medical_data_pipeline.ports import Clock, Ledger
+from medical_data_pipeline.ports import Ledger
 
-_MAX_ATTEMPTS = 5
 # A manifest is announced a moment before the ledger is told of it.
 _LOOKS = 6
 _PAUSE_S = 0.5
@@ -23,7 +22,6 @@ class Commits:
     stage: LoadCommit
     ledger: Ledger
     convert_again: Callable[[Load], None]
-    clock: Clock
     report: Report
 
     def settle(self, batch: Sequence[Manifest]) -> frozenset[str]:
@@ -81,20 +79,10 @@ class Commits:
         return frozenset(), ()
 
     def _put_back(self, manifest: Manifest, error: Exception) -> None:
-        """Another load gave the table its types first, or a file was lost: the raw file is read again."""
         load = self.ledger.find(manifest.load_id)
-        if load.attempts + 1 < _MAX_ATTEMPTS:
-            self.ledger.advance(load.load_id, LoadState.RECEIVED, detail=told(error), now=self.clock())
+        if self.stage.put_back(load, error, told(error)):
             self.convert_again(load)
             return
-        is_refused = isinstance(error, SchemaConflict)
-        self.ledger.advance(
-            load.load_id,
-            LoadState.REFUSED if is_refused else LoadState.FAILED,
-            reason="SCHEMA_CONFLICT" if is_refused else "INTERNAL",
-            detail=told(error),
-            now=self.clock(),
-        )
         self.report(of_load(self.ledger.find(load.load_id)))
 
     def _waiting(self, outdated: Sequence[Manifest]) -> tuple[frozenset[str], Sequence[Manifest]]:

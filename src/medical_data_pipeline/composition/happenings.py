@@ -1,7 +1,8 @@
 """What happened to loads, as whoever runs the pipeline is told of it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from medical_data_pipeline.errors import PipelineError
 from medical_data_pipeline.model.load import Load, Manifest
@@ -17,6 +18,12 @@ class Happening:
     detail: str = ""
     rows_loaded: int = 0
     rows_quarantined: int = 0
+
+    def told_fields(self) -> dict[str, Any]:
+        """All but the event, and only what says something."""
+        named = {name: value for name, value in asdict(self).items() if value not in ("", 0)}
+        named.pop("event", None)
+        return named
 
 
 Report = Callable[[Happening], None]

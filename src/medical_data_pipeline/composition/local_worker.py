@@ -9,13 +9,12 @@ from time import monotonic
 
 from medical_data_pipeline.catalog.load_commit import CommitReport, LoadCommit
 from medical_data_pipeline.composition.conversion_queue import ConversionQueue
-from medical_data_pipeline.composition.happenings import Happening, Report
+from medical_data_pipeline.composition.happenings import Happening, Report, of_load, of_manifest, told
 from medical_data_pipeline.conversion.load_conversion import Converted, LoadConversion
-from medical_data_pipeline.errors import BackendError, PipelineError, SchemaConflict, StorageFull
-from medical_data_pipeline.model.load import Load, LoadState, Manifest
+from medical_data_pipeline.errors import BackendError, PipelineError, StorageFull
+from medical_data_pipeline.model.load import MAX_ATTEMPTS, Load, LoadState, Manifest
 from medical_data_pipeline.ports import Clock, Ledger, Step
 
-MAX_ATTEMPTS = 5
 MAX_BATCH = 500
 _POLL_S = 0.2
 _PAUSE_S = 1.0
@@ -162,7 +161,7 @@ class LocalWorker:
 
     def _passed_on(self, loads: Sequence[Load], converted: Converted) -> set[str]:
         for manifest in converted.manifests:
-            self._report(_happening("converted", manifest))
+            self._report(of_manifest("converted", manifest))
             self._to_commit.put(manifest)
         for load, error in converted.failed:
             # Its text may hold a cell, so only its kind is kept.
@@ -172,7 +171,7 @@ class LocalWorker:
         others = [self._ledger.find(load.load_id) for load in loads if load.load_id not in known]
         for load in others:
             if load.state is not LoadState.RECEIVED:
-                self._report_state(load)
+                self._report(of_load(load))
         # Some arrived again while their former arrival was converted.
         return going_on | self._wait_again([load for load in others if load.state is LoadState.RECEIVED])
 
@@ -255,43 +254,27 @@ class LocalWorker:
     def _report_commit(self, done: CommitReport) -> None:
         for event, manifests in (("committed", done.committed), ("superseded", done.superseded)):
             for manifest in manifests:
-                self._report(_happening(event, manifest))
+                self._report(of_manifest(event, manifest))
                 self._busy.done()
         for manifest in done.outdated:
             # It ended, or arrived again, since it was converted; in the latter case it has its turn.
             self._to_convert.put(self._ledger.find(manifest.load_id))
 
     def _convert_again(self, manifest: Manifest, error: Exception) -> None:
-        """Another load gave the table its types first, or a file was lost: read the raw file again."""
         load = self._ledger.find(manifest.load_id)
-        detail = str(error) if isinstance(error, PipelineError) else _kind(error)
-        if load.attempts + 1 < MAX_ATTEMPTS:
-            self._ledger.advance(load.load_id, LoadState.RECEIVED, detail=detail, now=self._clock())
+        if self._load_commit.put_back(load, error, told(error)):
             self._to_convert.put(load)
             return
-        is_refused = isinstance(error, SchemaConflict)
-        self._ledger.advance(
-            load.load_id,
-            LoadState.REFUSED if is_refused else LoadState.FAILED,
-            reason="SCHEMA_CONFLICT" if is_refused else "INTERNAL",
-            detail=detail,
-            now=self._clock(),
-        )
-        self._report_state(self._ledger.find(load.load_id))
+        self._report(of_load(self._ledger.find(load.load_id)))
         self._busy.done()
 
     def _commit_later(self, batch: Sequence[Manifest], error: Exception) -> None:
         """The outcome may be unknown: nothing is cleaned up, the same commit is tried again."""
-        detail = str(error) if isinstance(error, PipelineError) else _kind(error)
         for manifest in batch:
-            self._report(Happening("commit-failed", manifest.load_id, manifest.table, detail))
+            self._report(Happening("commit-failed", manifest.load_id, manifest.table, told(error)))
         if not self._stopping.wait(_PAUSE_S):
             for manifest in batch:
                 self._to_commit.put(manifest)
-
-    def _report_state(self, load: Load) -> None:
-        detail = f"{load.reason} {load.detail}".strip()
-        self._report(Happening(load.state.value, load.load_id, load.table, detail))
 
 
 def _by_place(loads: Sequence[Load]) -> list[list[Load]]:
@@ -314,16 +297,6 @@ def _by_shared_file(batch: Sequence[Manifest]) -> list[list[Manifest]]:
 def _kind(error: Exception) -> str:
     """Not its text, which may hold a cell when a library wrote it."""
     return type(error).__name__
-
-
-def _happening(event: str, manifest: Manifest) -> Happening:
-    return Happening(
-        event,
-        manifest.load_id,
-        manifest.table,
-        rows_loaded=manifest.rows.loaded,
-        rows_quarantined=manifest.rows.quarantined,
-    )
 
 
 class _Busy:

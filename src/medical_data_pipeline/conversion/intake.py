@@ -128,37 +128,31 @@ class IntakeService:
 
     def announce(self, head: ObjectHead) -> Upload | None:
         """Enter an object that was found under `input/`; None when it is known or is no raw file."""
-        try:
-            table = self.datasets.for_key(head.ref.key).table
-        except InvalidObjectRef:
-            return None
         with self.lock(head.ref.key):
-            latest = self.ledger.latest(head.ref)
-            if latest is not None and content_version(latest.version) == head.version:
-                return None
-            return self._receive(head, table)
+            load = self._unknown(head)
+            return Upload(self._entered(load), is_new=True) if load is not None else None
 
     def announce_all(self, heads: Sequence[ObjectHead]) -> int:
         """`announce` for each, made durable together; how many were entered."""
         with ExitStack() as held:
             for key in sorted({head.ref.key for head in heads}):
                 held.enter_context(self.lock(key))
-            loads = self.ledger.receive_many([load for head in heads for load in self._unknown(head)])
+            unknown = [load for head in heads if (load := self._unknown(head)) is not None]
+            loads = self.ledger.receive_many(unknown)
             for load in loads:
-                if load.state is LoadState.RECEIVED:
-                    self.on_received(load)
+                self._tell(load)
         return len(loads)
 
-    def _unknown(self, head: ObjectHead) -> tuple[Load, ...]:
-        """The load of an object whose content the ledger does not know; none when there is nothing new."""
+    def _unknown(self, head: ObjectHead) -> Load | None:
+        """The load of an object whose content the ledger does not know; None when there is nothing new."""
         try:
             table = self.datasets.for_key(head.ref.key).table
         except InvalidObjectRef:
-            return ()
+            return None
         latest = self.ledger.latest(head.ref)
         if latest is not None and content_version(latest.version) == head.version:
-            return ()
-        return (self._load(head, table, head.version),)
+            return None
+        return self._load(head, table, head.version)
 
     def replay(self, load: Load) -> Load:
         """Load the content of `load` again, by the rules as they are now; its rows take the old ones' place.
@@ -202,10 +196,16 @@ class IntakeService:
         return Upload(load, is_new=latest is None or latest.load_id != load.load_id)
 
     def _received(self, head: ObjectHead, table: str, version: str, sequencer: str = "") -> Load:
-        load = self.ledger.receive(self._load(head, table, version, sequencer))
+        return self._entered(self._load(head, table, version, sequencer))
+
+    def _entered(self, load: Load) -> Load:
+        recorded = self.ledger.receive(load)
+        self._tell(recorded)
+        return recorded
+
+    def _tell(self, load: Load) -> None:
         if load.state is LoadState.RECEIVED:
             self.on_received(load)
-        return load
 
     def _load(self, head: ObjectHead, table: str, version: str, sequencer: str = "") -> Load:
         """Without a sequencer of the store, the ledger gives one."""

@@ -1,6 +1,5 @@
 """The Lambda handler of the catalog function."""
 
-import logging
 import os
 from collections.abc import Mapping
 from functools import cache
@@ -10,13 +9,14 @@ from aws_lambda_powertools import Logger, Metrics, Tracer
 
 from medical_data_pipeline.composition.aws_catalog import CatalogFunction
 from medical_data_pipeline.composition.aws_settings import CatalogSettings
+from medical_data_pipeline.entrypoints.json_log import quiet_libraries
 from medical_data_pipeline.entrypoints.lambda_surroundings import LambdaContext, answered, surroundings
 
 logger = Logger(log_uncaught_exceptions=False)
 metrics = Metrics()
 # What a traced function is given or answers may hold keys, and an exception's text a cell.
 tracer = Tracer(auto_patch=False)
-logging.getLogger("pyiceberg").setLevel(logging.WARNING)
+quiet_libraries()
 
 
 @cache

@@ -1,6 +1,5 @@
 """The Lambda handler of the conversion function."""
 
-import logging
 import os
 from collections.abc import Mapping
 from functools import cache
@@ -16,7 +15,6 @@ logger = Logger(log_uncaught_exceptions=False)
 metrics = Metrics()
 # What a traced function is given or answers may hold keys, and an exception's text a cell.
 tracer = Tracer(auto_patch=False)
-logging.getLogger("pyiceberg").setLevel(logging.WARNING)
 
 
 @cache

@@ -1,7 +1,6 @@
 """What the functions have in common: logs and metrics by Powertools, with names and counts only."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,8 +29,7 @@ class LambdaContext(Protocol):
 def surroundings(logger: Logger, metrics: Metrics) -> Surroundings:
     def report(happening: Happening) -> None:
         """Load ids are hashes, tables are named by operators; neither tells of a patient, as a key might."""
-        fields = {name: value for name, value in asdict(happening).items() if value not in ("", 0)}
-        event = fields.pop("event")
+        event, fields = happening.event, happening.told_fields()
         log = logger.warning if event in _BAD_NEWS else logger.info
         log(event, extra=fields)
         metrics.add_metric(_metric_name(event), MetricUnit.Count, 1)

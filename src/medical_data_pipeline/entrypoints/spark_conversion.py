@@ -9,7 +9,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -56,5 +55,4 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _log(happening: Happening) -> None:
-    fields = {name: value for name, value in asdict(happening).items() if value not in ("", 0)}
-    _LOG.info(fields.pop("event"), extra=fields)
+    _LOG.info(happening.event, extra=happening.told_fields())

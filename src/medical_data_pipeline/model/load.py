@@ -26,6 +26,10 @@ class LoadState(StrEnum):
 FINAL_STATES = frozenset({LoadState.COMMITTED, LoadState.REFUSED, LoadState.FAILED, LoadState.SUPERSEDED})
 
 
+# How often a load is tried before an operator has to look.
+MAX_ATTEMPTS = 5
+
+
 @dataclass(frozen=True)
 class RowCounts:
     """Rows of one file; what was read is always what was loaded plus what was quarantined."""

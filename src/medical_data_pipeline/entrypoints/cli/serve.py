@@ -9,7 +9,6 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -185,5 +184,4 @@ def _app(pipeline: LocalPipeline, tokens: TokenFile) -> FastAPI:
 
 
 def _log(happening: Happening) -> None:
-    fields = {name: value for name, value in asdict(happening).items() if value not in ("", 0)}
-    _LOG.info(fields.pop("event"), extra=fields)
+    _LOG.info(happening.event, extra=happening.told_fields())
