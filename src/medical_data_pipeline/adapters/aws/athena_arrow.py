@@ -3,7 +3,7 @@
 import contextlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, datetime
+from datetime import date
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,6 +15,7 @@ from medical_data_pipeline.adapters.result_files.exports import Batches, export
 from medical_data_pipeline.errors import BackendError
 from medical_data_pipeline.model.query import ResultFormat
 
+_EPOCH = date(1970, 1, 1).toordinal()
 _TYPES = {
     "boolean": pa.bool_(),
     "tinyint": pa.int8(),
@@ -126,6 +127,3 @@ def _far(text: str, kind: pa.DataType) -> int:
     hours, minutes, seconds = clock
     micros = int((found[7] or "").ljust(6, "0"))
     return ((days * 24 + hours) * 60 + minutes) * 60_000_000 + seconds * 1_000_000 + micros
-
-
-_EPOCH = datetime(1970, 1, 1).toordinal()  # noqa: DTZ001 - a day

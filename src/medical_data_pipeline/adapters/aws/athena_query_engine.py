@@ -17,6 +17,7 @@ from medical_data_pipeline.adapters.aws.athena_values import Read, reader_of
 from medical_data_pipeline.adapters.aws.aws_clients import Client
 from medical_data_pipeline.adapters.aws.aws_errors import error_code, translated
 from medical_data_pipeline.adapters.aws.dynamodb_queries import DynamoDbQueries, Place, StartedQuery
+from medical_data_pipeline.adapters.aws.glue_tables import object_at
 from medical_data_pipeline.errors import (
     InvalidRequest,
     LimitExceeded,
@@ -150,8 +151,7 @@ class AthenaQueryEngine(QueryEngine):
     def _csv(self, query: StartedQuery) -> Iterator[bytes]:
         """Where a result is used again it lies where the earlier query put it, so Athena is asked."""
         configuration = self._execution(query)["ResultConfiguration"]
-        bucket, _, key = configuration["OutputLocation"].removeprefix("s3://").partition("/")
-        pieces = self._fetch(ObjectRef(bucket, key))
+        pieces = self._fetch(object_at(configuration["OutputLocation"]))
         try:
             # The header is always there: what is missing is found before anything is answered.
             return chain([next(pieces)], pieces)

@@ -71,6 +71,9 @@ class DynamoDbQueries:
 
     def signing_key(self) -> bytes:
         """The key that all instances sign page tokens with, made by the first one that needs it."""
+        present = self._get("signing-key")
+        if present:
+            return bytes.fromhex(present)
         made = os.urandom(32).hex()
         with translated():
             try:
