@@ -69,10 +69,10 @@ def require_text(sample: bytes) -> None:
         raise FileRefused("BINARY_FILE", "the bytes are not text: too many control characters")
 
 
-def _is_utf8(sample: bytes) -> bool:
-    """Whether the sample is UTF-8; a character cut in two at its end is no objection."""
+def _is_utf8(sample: bytes, is_whole: bool = False) -> bool:
+    """Whether it is UTF-8; unless it is whole, a character cut in two at its end is no objection."""
     try:
-        codecs.getincrementaldecoder("utf-8")().decode(sample, final=False)
+        codecs.getincrementaldecoder("utf-8")().decode(sample, final=is_whole)
     except UnicodeDecodeError:
         return False
     return True
@@ -90,21 +90,13 @@ def _utf16_without_bom(sample: bytes) -> str:
     return ""
 
 
-def _is_whole_utf8(line: bytes) -> bool:
-    """A letter of another encoding at the end of a line looks like the start of one in UTF-8."""
-    try:
-        line.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def is_mostly_utf8(sample: bytes) -> bool:
     """Whether most lines with non-ASCII bytes are UTF-8, so that the others are damaged.
 
     What is written in another encoding is hardly ever UTF-8 by chance.
     """
-    is_valid = [_is_whole_utf8(line) for line in sample.splitlines() if not line.isascii()]
+    # Whole, as a letter of another encoding at the end of a line looks like the start of one in UTF-8.
+    is_valid = [_is_utf8(line, is_whole=True) for line in sample.splitlines() if not line.isascii()]
     # The first and the last line may be cut in two.
     valid, damaged = sum(is_valid), len(is_valid[1:-1]) - sum(is_valid[1:-1])
     return valid >= _ENOUGH_LINES and valid >= _LINES_A_DAMAGED_ONE * damaged

@@ -1,7 +1,7 @@
 """A file cut into blocks of whole records, small enough to hold and to work on side by side."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain, pairwise
 
 from medical_data_pipeline.adapters.arrow.byte_source import ByteSource
@@ -114,7 +114,7 @@ def _records(chunks: Iterator[bytes], plan: ReadPlan) -> Iterator[tuple[bytes, C
     pending = b""
     for chunk in chunks:
         # Most files have no quotes: then a block is copied once, not twice.
-        end = _end_without_quotes(pending, chunk, plan)
+        end = _end_without_marks(pending, chunk, plan)
         if end:
             data = b"".join((pending, memoryview(chunk)[:end]))
             pending = chunk[end:]
@@ -131,12 +131,12 @@ def _records(chunks: Iterator[bytes], plan: ReadPlan) -> Iterator[tuple[bytes, C
         yield pending, cut_records(pending, plan.dialect, is_last=True)
 
 
-def _end_without_quotes(pending: bytes, chunk: bytes, plan: ReadPlan) -> int:
+def _end_without_marks(pending: bytes, chunk: bytes, plan: ReadPlan) -> int:
     """Where the last record that ends in `chunk` does; 0: none does, or a mark may have a say in it."""
     marks = [mark.encode() for mark in (plan.dialect.quote, plan.dialect.escape) if mark]
     if any(mark in chunk or mark in pending for mark in marks):
         return 0
-    return cut_records(chunk, replace(plan.dialect, quote=""), is_last=False).end
+    return last_line_end(chunk, len(chunk))
 
 
 def _without_unclosed(pending: bytes, plan: ReadPlan) -> Cut:

@@ -109,7 +109,7 @@ class ArrowConversionSession(ConversionSession):
         report = self._put(only, plan) if only is not None else None
         if report is not None:
             return report
-        writer = self._writer(only, read, plan)
+        writer = self._guessed_writer(read, plan) if only is None else self._only_writer(only, read, plan)
         try:
             repeated = writer.repeated_rows()
         except BaseException:
@@ -129,21 +129,25 @@ class ArrowConversionSession(ConversionSession):
             # Its message holds a cell; what is wrong is found when the file is written by itself.
             return None
 
-    def _writer(self, only: "_FirstBlock | None", read: ReadPlan, plan: WritePlan) -> TableWriter:
-        """What has all rows, written by the guess, from the only block, or in another pass."""
+    def _guessed_writer(self, read: ReadPlan, plan: WritePlan) -> TableWriter:
+        """What has all rows: written already, if the guess was right, or in another pass."""
         guessed, self._guessed = self._guessed, None
-        if only is not None:
-            self._habits = habits_of(only.parsed, read.columns)
-        if only is not None and not plan.key:
-            guessed = TableWriter(read, plan, self._habits)
-            passing = _Pass(read, read.columns, (), guessed)
-            passing.write_first(only)
-            if passing.is_writing:
-                return guessed
-        if guessed is not None and guessed.plan == plan and only is None:
+        if guessed is not None and guessed.plan == plan:
             return guessed
         if guessed is not None:
             guessed.abandon()
+        return self._written(read, plan, None)
+
+    def _only_writer(self, only: "_FirstBlock", read: ReadPlan, plan: WritePlan) -> TableWriter:
+        """What has all rows of a file of one block, which is still in memory."""
+        self._habits = habits_of(only.parsed, read.columns)
+        if not plan.key:
+            writer = TableWriter(read, plan, self._habits)
+            passing = _Pass(read, read.columns, (), writer)
+            passing.write_first(only)
+            if passing.is_writing:
+                return writer
+            writer.abandon()
         return self._written(read, plan, None)
 
     def _written(

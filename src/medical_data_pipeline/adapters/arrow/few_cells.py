@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from medical_data_pipeline.adapters.arrow.coded_forms import tells_all
+from medical_data_pipeline.adapters.arrow.coded_forms import FormCount, tells_all, with_forms
 from medical_data_pipeline.model.facts import ColumnFacts
-from medical_data_pipeline.model.forms import TEXT_FORM, Form, FormKind, classify, shapes_of_lines
+from medical_data_pipeline.model.forms import TEXT_FORM, FormKind, classify, shapes_of_lines
 
 FEW_CELLS = 300
 _BLANKS = " \t"
@@ -36,17 +36,7 @@ def few_cells_facts(column: pa.StringArray, rows: npt.NDArray[np.int64]) -> Colu
         if not tells_all(form):
             return None
         counts[shape], first_rows[shape] = distinct[text], row
-    return _summed(ColumnFacts(nulls, empties), counts, first_rows)
-
-
-def _summed(base: ColumnFacts, counts: dict[str, int], first_rows: dict[str, int]) -> ColumnFacts:
-    forms: dict[Form, int] = {}
-    first: dict[Form, int] = {}
-    tokens: dict[str, int] = {}
-    for shape, count in counts.items():
-        form = classify(shape)
-        forms[form] = forms.get(form, 0) + count
-        first[form] = min(first_rows[shape], first.get(form, first_rows[shape]))
-        if form.kind is FormKind.TOKEN:
-            tokens[shape] = count
-    return ColumnFacts(base.nulls, base.empties, forms, first, tokens)
+    return with_forms(
+        ColumnFacts(nulls, empties),
+        (FormCount.of(shape, count, first_rows[shape]) for shape, count in counts.items()),
+    )

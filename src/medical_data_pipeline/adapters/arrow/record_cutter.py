@@ -47,8 +47,11 @@ def record_ends(data: bytes, cut: Cut) -> Positions:
     """The byte after each line end that ends a record."""
     ends = line_ends(data)
     if cut.escape:
-        is_text = [_is_escaped_end(data, end, cut.escape) for end in ends.tolist()]
-        ends = ends[~np.array(is_text, bool)]
+        octets = np.frombuffer(data, np.uint8)
+        # Of a pair the carriage return is escaped; what is before the first byte is not asked for.
+        is_pair = (ends > 1) & (octets[ends - 2] == _CR) & (octets[ends - 1] == _LF)
+        starts = ends - 1 - is_pair
+        ends = ends[~np.isin(starts, _escaped(data, starts, cut.escape))]
     if cut.quotes is not None and len(cut.quotes):
         ends = ends[np.searchsorted(cut.quotes, ends - 1) % 2 == 0]
     return ends
@@ -93,14 +96,16 @@ def _is_escaped_end(data: bytes, end: int, escape: str) -> bool:
 
 
 def _quote_positions(data: bytes, dialect: Dialect) -> Positions:
+    positions = np.flatnonzero(np.frombuffer(data, np.uint8) == ord(dialect.quote))
+    return np.setdiff1d(positions, _escaped(data, positions, dialect.escape)) if dialect.escape else positions
+
+
+def _escaped(data: bytes, positions: Positions, escape: str) -> Positions:
+    """Those of the positions that stand behind an escape which is not escaped itself."""
     octets = np.frombuffer(data, np.uint8)
-    positions = np.flatnonzero(octets == ord(dialect.quote))
-    if not dialect.escape or dialect.escape == dialect.quote:
-        return positions
-    escape = ord(dialect.escape)
-    maybe = positions[(positions > 0) & (octets[positions - 1] == escape)]
-    escaped = [position for position in maybe if _run_before(data, int(position), escape) % 2]
-    return np.setdiff1d(positions, np.array(escaped, dtype=np.int64))
+    maybe = positions[(positions > 0) & (octets[positions - 1] == ord(escape))]
+    found = [position for position in maybe.tolist() if _run_before(data, position, ord(escape)) % 2]
+    return np.array(found, np.int64)
 
 
 def _run_before(data: bytes, position: int, octet: int) -> int:

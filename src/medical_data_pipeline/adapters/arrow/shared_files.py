@@ -19,6 +19,7 @@ from medical_data_pipeline.adapters.arrow.parquet_parts import (
     sync,
 )
 from medical_data_pipeline.adapters.arrow.rejected_rows import QUARANTINE_FOLDER
+from medical_data_pipeline.adapters.arrow.wide_cells import typed_columns
 from medical_data_pipeline.model.conversion import ColumnPlan, LoadFiles, WritePlan, WriteReport, WrittenFile
 from medical_data_pipeline.ports import SharedFiles
 
@@ -70,7 +71,7 @@ class ArrowSharedFiles(SharedFiles):
             return None
         if not parsed.has_quotes and all(map(_is_proven, plan.columns)):
             return self._put_texts(parsed, plan)
-        cells = [typed_cells(parsed.column(column.source), column) for column in plan.columns]
+        cells = typed_columns([parsed.column(column.source) for column in plan.columns], plan.columns)
         size_bytes = sum(each.column.nbytes for each in cells)
         if any(each.misfits is not None for each in cells) or not self._has_room(size_bytes):
             return None

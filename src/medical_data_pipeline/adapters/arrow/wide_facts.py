@@ -8,7 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from medical_data_pipeline.adapters.arrow.coded_forms import BLANKS, form_of, tells_all
+from medical_data_pipeline.adapters.arrow.coded_forms import (
+    BLANKS,
+    FormCount,
+    form_of,
+    tells_all,
+    with_forms,
+)
 from medical_data_pipeline.adapters.arrow.shapes import octets_of, shapes_of
 from medical_data_pipeline.model.facts import ColumnFacts
 from medical_data_pipeline.model.forms import TEXT_FORM, Form, FormKind
@@ -130,15 +136,9 @@ def _facts(column: pa.StringArray, counts: Sequence[_Count], coded: _Coded) -> C
     if _UNCLEAR in codes:
         return None
     empties = sum(each.cells for each in counts if each.code == _EMPTY) - column.null_count
-    forms: dict[Form, int] = {}
-    rows: dict[Form, int] = {}
-    tokens: dict[str, int] = {}
-    for each in counts:
-        if each.code == _EMPTY:
-            continue
-        form, token = coded.forms[each.code - _TEXT - 1]
-        forms[form] = forms.get(form, 0) + each.cells
-        rows[form] = min(each.row, rows.get(form, each.row))
-        if token:
-            tokens[token] = each.cells
-    return ColumnFacts(column.null_count, empties, forms, rows, tokens)
+    found = (
+        FormCount(*coded.forms[each.code - _TEXT - 1], each.cells, each.row)
+        for each in counts
+        if each.code != _EMPTY
+    )
+    return with_forms(ColumnFacts(column.null_count, empties), found)
