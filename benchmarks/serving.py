@@ -3,7 +3,7 @@
 import importlib.util
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
@@ -86,7 +86,3 @@ def _by_turns(first: Callable[[], object], second: Callable[[], object]) -> tupl
             work()
             kept.append((time.perf_counter() - started) * 1000)
     return milliseconds
-
-
-def main(arguments: Sequence[str]) -> None:
-    report_serving(Path(arguments[0]) if arguments else Path.cwd())
