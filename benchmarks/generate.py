@@ -1,13 +1,16 @@
 """The files that the benchmark converts: made up, deterministic, and quick to make."""
 
 import csv
+import io
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 SEED = 2024
 _MOST_DRAWN_BYTES = 50_000_000
+_ROWS_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
@@ -106,16 +109,26 @@ def generate(shape: Shape, folder: Path, scale: float) -> Path:
         return path
     wanted = int(shape.size_mb * scale * 1_000_000)
     partial = path.with_suffix(".partial")
-    with partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(shape.header)
-        rows = shape.rows(random.Random(SEED))
-        drawn = []
-        while file.tell() < min(wanted // 10, _MOST_DRAWN_BYTES):
-            batch = [next(rows) for _ in range(500)]
-            drawn += batch
-            writer.writerows(batch)
+    with partial.open("wb") as file:
+        file.write(_as_csv([shape.header]))
+        drawn = _drawn(shape.rows(random.Random(SEED)), min(wanted // 10, _MOST_DRAWN_BYTES))
         while file.tell() < wanted:
-            writer.writerows(drawn)
+            file.write(drawn)
     partial.rename(path)
     return path
+
+
+def _drawn(rows: Iterator[tuple[object, ...]], size: int) -> bytes:
+    """At least one batch of rows, and at least `size` bytes."""
+    batches = [_as_csv(islice(rows, _ROWS_AT_ONCE))]
+    written = len(batches[0])
+    while written < size:
+        batches.append(_as_csv(islice(rows, _ROWS_AT_ONCE)))
+        written += len(batches[-1])
+    return b"".join(batches)
+
+
+def _as_csv(rows: Iterable[tuple[object, ...]]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()

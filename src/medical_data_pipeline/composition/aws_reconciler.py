@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from medical_data_pipeline.composition.aws_batches import TimeLeft
 from medical_data_pipeline.composition.happenings import Happening, Report
 from medical_data_pipeline.conversion.intake import IntakeService
-from medical_data_pipeline.errors import PipelineError
+from medical_data_pipeline.errors import BackendUnavailable, PipelineError
 from medical_data_pipeline.model.keys import RAW_PREFIX
 from medical_data_pipeline.model.load import Load, LoadState
 from medical_data_pipeline.model.objects import ObjectHead
@@ -39,25 +39,33 @@ class AwsReconciler:
     report: Report
 
     def scan(self, time_left: TimeLeft) -> int:
-        """Announce what is missing, as far as the time goes; returns how many loads were announced."""
+        """Announce what is missing, as far as the time goes; returns how many loads were announced.
+
+        Raises:
+            BackendUnavailable: a file could not be taken in; all others were tried.
+        """
         now = self.clock()
         found = sum(self._is_announced_again(load, now) for load in self.ledger.unfinished())
+        failed: BackendUnavailable | None = None
         for head in self.store.list(self.intake.bucket, RAW_PREFIX):
             if time_left() < _LEAST_S:
                 break
             if now - head.modified_at < self.quiet_time:
                 continue
-            found += self._is_announced(head)
+            try:
+                found += self._is_announced(head)
+            except BackendUnavailable as error:
+                # The others must not wait for this one.
+                failed = error
+            except PipelineError as error:
+                self.report(Happening("reconcile-failed", "", "", type(error).__name__))
+        if failed is not None:
+            raise failed
         return found
 
     def _is_announced(self, head: ObjectHead) -> bool:
-        try:
-            complete = head if head.version else self.store.head(head.ref)
-            return self.intake.announce(complete) is not None
-        except PipelineError as error:
-            # The others must not wait for this one; the next scan looks at it again.
-            self.report(Happening("reconcile-failed", "", "", type(error).__name__))
-            return False
+        complete = head if head.version else self.store.head(head.ref)
+        return self.intake.announce(complete) is not None
 
     def _is_announced_again(self, load: Load, now: datetime) -> bool:
         standstill = _LONG_STANDSTILL if self.is_handed_over(load) else _STANDSTILL

@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import cast
 
+import pytest
+
 from medical_data_pipeline.composition.aws_reconciler import AwsReconciler
 from medical_data_pipeline.composition.happenings import Happening
 from medical_data_pipeline.composition.reconciler import MAX_TOGETHER, Reconciler
 from medical_data_pipeline.conversion.intake import IntakeService
-from medical_data_pipeline.errors import BackendUnavailable
+from medical_data_pipeline.errors import BackendUnavailable, InvalidObjectRef
 from medical_data_pipeline.model.objects import ObjectHead, ObjectRef
 from medical_data_pipeline.ports import Ledger
 from tests.fakes import NOON, FixedClock, MemoryLedger, MemoryObjectStore
@@ -87,6 +89,8 @@ def test_on_aws_too_a_file_that_cannot_be_taken_in_does_not_stop_the_others() ->
     told: list[Happening] = []
 
     def refuse(head: ObjectHead) -> None:
+        if head.ref.key.endswith("/1.csv"):
+            raise InvalidObjectRef("the key is too long")
         if head.ref.key.endswith("/2.csv"):
             raise BackendUnavailable("the ledger does not answer")
 
@@ -107,5 +111,7 @@ def test_on_aws_too_a_file_that_cannot_be_taken_in_does_not_stop_the_others() ->
         told.append,
     )
 
-    assert scanning.scan(lambda: 900.0) == 4
-    assert [(each.event, each.detail) for each in told] == [("reconcile-failed", "BackendUnavailable")]
+    with pytest.raises(BackendUnavailable):  # so that the task comes again
+        scanning.scan(lambda: 900.0)
+    assert sorted(intake.keys) == [f"input/t/{number}.csv" for number in (0, 3, 4)]
+    assert [(each.event, each.detail) for each in told] == [("reconcile-failed", "InvalidObjectRef")]
