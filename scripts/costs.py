@@ -8,6 +8,7 @@ The prices are list prices of eu-central-1 in US dollars without free tiers, dis
 """
 
 import argparse
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 
@@ -25,6 +26,7 @@ class Load:
     memory_mb: int = 512
     parquet_share: float = 0.2
     months_kept: int = 12
+    looks_an_hour: float = 4
     queries: int = 20_000
     query_mb: float = 200
     query_s: float = 3
@@ -40,6 +42,7 @@ class Prices:
     s3_gb_month: float = 0.0245
     s3_put: float = 0.0054 / 1_000
     s3_get: float = 0.00043 / 1_000
+    s3_list: float = 0.0054 / 1_000
     lambda_gb_s: float = 0.0000166667
     lambda_request: float = 0.20 / 1_000_000
     sqs_request: float = 0.40 / 1_000_000
@@ -60,16 +63,39 @@ LOG_KB_A_CALL = 4
 QUEUE_REQUESTS_A_MESSAGE = 3
 POLLS_A_MONTH = 2 * 5 * HOURS * 180
 IMAGES_GB = 1.5
+DAYS = HOURS / 24
+LISTED_A_CALL, ASKED_A_CALL = 1_000, 100
+CALL_S = 0.05
+# The reconciler (composition/aws_raw_scan.py) asks about the files of so many days, and once a day about all.
+DAYS_ASKED_FOR = 4
+
+
+def looks(load: Load) -> float:
+    """How often the reconciler looks through `input/`."""
+    return HOURS * load.looks_an_hour
+
+
+def lists(load: Load) -> float:
+    return looks(load) * math.ceil(load.files * load.months_kept / LISTED_A_CALL)
+
+
+def asked(load: Load) -> float:
+    """How many items of the ledger it reads for that."""
+    days_kept = load.months_kept * DAYS
+    days = looks(load) * min(DAYS_ASKED_FOR, days_kept) + DAYS * days_kept
+    return load.files / DAYS * days
 
 
 def storage(load: Load, price: Prices) -> float:
     kept_gb = load.files * load.file_mb * (1 + load.parquet_share) * load.months_kept / MB_IN_GB
-    return kept_gb * price.s3_gb_month + load.files * 6 * price.s3_put + load.queries * 30 * price.s3_get
+    requests = load.files * 6 * price.s3_put + load.queries * 30 * price.s3_get
+    return kept_gb * price.s3_gb_month + requests + lists(load) * price.s3_list
 
 
 def functions(load: Load, price: Prices) -> float:
-    seconds = load.files * (load.conversion_s + 2) + load.queries * load.query_s
-    calls = load.files * 2 + load.queries
+    looking_s = (lists(load) + asked(load) / ASKED_A_CALL) * CALL_S
+    seconds = load.files * (load.conversion_s + 2) + load.queries * load.query_s + looking_s
+    calls = load.files * 2 + load.queries + looks(load)
     return seconds * load.memory_mb / 1024 * price.lambda_gb_s + calls * price.lambda_request
 
 
@@ -80,7 +106,11 @@ def events_and_queues(load: Load, price: Prices) -> float:
 
 
 def ledger(load: Load, price: Prices) -> float:
-    return load.files * 12 * price.dynamodb_write + (load.files * 6 + load.queries * 3) * price.dynamodb_read
+    reads = load.files * 6 + load.queries * 3
+    # What need not be up to date is half a read.
+    reads_of_looks = asked(load) / 2 + looks(load) * 2
+    writes = load.files * 12 + looks(load)
+    return writes * price.dynamodb_write + (reads + reads_of_looks) * price.dynamodb_read
 
 
 def queries(load: Load, price: Prices) -> float:

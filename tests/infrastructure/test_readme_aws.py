@@ -1,13 +1,17 @@
 """The commands of the AWS part of README and docs are ones that exist; make e2e-aws also runs them."""
 
+import importlib.util
 import re
 import shlex
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from medical_data_pipeline.adapters.aws.dynamodb_batches import MOST_KEYS
+from medical_data_pipeline.composition.aws_raw_scan import LONGEST_UPLOAD
 from tests.infrastructure.tools import ROOT
 
 TERRAFORM_COMMANDS = {"init", "plan", "apply", "destroy", "output", "force-unlock"}
@@ -81,3 +85,17 @@ def test_the_costs_in_the_documents_are_those_of_the_script() -> None:
         [sys.executable, str(script), "--queries", "0"], capture_output=True, text=True, check=True
     )
     assert "| Athena and API Gateway | 0.00 |" in more.stdout
+
+
+def test_what_the_reconciler_reads_is_a_part_of_the_costs() -> None:
+    spec = importlib.util.spec_from_file_location("costs", ROOT / "scripts" / "costs.py")
+    assert spec is not None and spec.loader is not None
+    costs = importlib.util.module_from_spec(spec)
+    sys.modules["costs"] = costs
+    spec.loader.exec_module(costs)
+    year, ten_years = costs.Load(), costs.Load(months_kept=120)
+
+    assert costs.ASKED_A_CALL == MOST_KEYS
+    assert timedelta(days=costs.DAYS_ASKED_FOR) == LONGEST_UPLOAD
+    assert costs.ledger(ten_years, costs.Prices()) > 2 * costs.ledger(year, costs.Prices())
+    assert costs.lists(ten_years) == 10 * costs.lists(year)

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from medical_data_pipeline.adapters.arrow.conversion_engine import ArrowConversionEngine
+from medical_data_pipeline.adapters.aws.aws_raw_zone import AwsRawZone
 from medical_data_pipeline.adapters.aws.dynamodb_ledger import DynamoDbLedger
 from medical_data_pipeline.adapters.aws.events import (
     COMMIT,
@@ -29,6 +30,7 @@ from medical_data_pipeline.composition.aws_batches import (
 )
 from medical_data_pipeline.composition.aws_datasets import declared_datasets
 from medical_data_pipeline.composition.aws_load_turns import LoadTurns
+from medical_data_pipeline.composition.aws_raw_scan import RawScan
 from medical_data_pipeline.composition.aws_reconciler import AwsReconciler
 from medical_data_pipeline.composition.aws_settings import ConversionSettings
 from medical_data_pipeline.composition.happenings import Happening
@@ -49,7 +51,8 @@ class ConversionFunction:
         store = S3ObjectStore(s3, around.scratch)
         declared = declared_datasets(store, settings.bucket, settings.datasets_key, around.scratch)
         book = DatasetBook(settings.default_table, declared)
-        ledger = DynamoDbLedger(around.client("dynamodb"), settings.ledger_table)
+        dynamodb = around.client("dynamodb")
+        ledger = DynamoDbLedger(dynamodb, settings.ledger_table)
         conversion = LoadConversion(
             ConversionService(ArrowConversionEngine()),
             store,
@@ -77,15 +80,19 @@ class ConversionFunction:
 
         self._intake = intake(lambda load: None)
         self._reconciler = AwsReconciler(
-            store,
-            intake(announce),
+            RawScan(
+                AwsRawZone(s3, dynamodb, settings.bucket, settings.ledger_table),
+                store,
+                intake(announce),
+                around.clock,
+                timedelta(minutes=settings.reconcile_after_minutes),
+                around.report,
+            ),
             ledger,
             announce,
             lambda load: commits.send(Task(COMMIT, load.load_id)),
             around.clock,
-            timedelta(minutes=settings.reconcile_after_minutes),
             lambda load: self._job_for(load) is not None,
-            around.report,
         )
 
     def handle(self, event: Mapping[str, Any], time_left: TimeLeft) -> Mapping[str, Any]:

@@ -212,13 +212,9 @@ class LocalPipeline:
             raise BackendUnavailable("a file was not loaded in time")
 
     def _load_again(self, head: ObjectHead) -> Load:
-        upload = self.intake.announce(head)
-        if upload is not None:
-            return upload.load
-        # What is not new the ledger knows.
-        latest = self.ledger.latest(head.ref)
-        assert latest is not None  # noqa: S101 - tells the type checker, nobody else
-        return self.intake.replay(latest)
+        found = self.intake.announce(head)
+        assert found is not None  # noqa: S101 - a raw file is what it is; tells the type checker
+        return found.load if found.is_new else self.intake.replay(found.load)
 
     def _raw_files(self, wanted: str | None) -> list[list[ObjectHead]]:
         """The raw files of each table, in the order in which they came."""

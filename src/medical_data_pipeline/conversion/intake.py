@@ -127,32 +127,34 @@ class IntakeService:
         return self._received(head, table, head.version, created.sequencer)
 
     def announce(self, head: ObjectHead) -> Upload | None:
-        """Enter an object that was found under `input/`; None when it is known or is no raw file."""
+        """The load of an object that was found under `input/`, entered if its content is not known; None when
+        it is no raw file.
+        """
         with self.lock(head.ref.key):
-            load = self._unknown(head)
-            return Upload(self._entered(load), is_new=True) if load is not None else None
+            found = self._found(head)
+            return Upload(self._entered(found.load), is_new=True) if found and found.is_new else found
 
     def announce_all(self, heads: Sequence[ObjectHead]) -> int:
         """`announce` for each, made durable together; how many were entered."""
         with ExitStack() as held:
             for key in sorted({head.ref.key for head in heads}):
                 held.enter_context(self.lock(key))
-            unknown = [load for head in heads if (load := self._unknown(head)) is not None]
-            loads = self.ledger.receive_many(unknown)
+            found = [self._found(head) for head in heads]
+            loads = self.ledger.receive_many([each.load for each in found if each and each.is_new])
             for load in loads:
                 self._tell(load)
         return len(loads)
 
-    def _unknown(self, head: ObjectHead) -> Load | None:
-        """The load of an object whose content the ledger does not know; None when there is nothing new."""
+    def _found(self, head: ObjectHead) -> Upload | None:
+        """The load of an object, which the ledger knows or is still to be told of; None for no raw file."""
         try:
             table = self.datasets.for_key(head.ref.key).table
         except InvalidObjectRef:
             return None
         latest = self.ledger.latest(head.ref)
         if latest is not None and content_version(latest.version) == head.version:
-            return None
-        return self._load(head, table, head.version)
+            return Upload(latest, is_new=False)
+        return Upload(self._load(head, table, head.version), is_new=True)
 
     def replay(self, load: Load) -> Load:
         """Load the content of `load` again, by the rules as they are now; its rows take the old ones' place.

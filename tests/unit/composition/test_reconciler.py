@@ -1,18 +1,20 @@
 """The reconciler: every file gets its turn, and a stop does not wait for all of them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import cast
 
 import pytest
 
+from medical_data_pipeline.composition.aws_batches import TimeLeft
+from medical_data_pipeline.composition.aws_raw_scan import RawScan, ended, next_pass
 from medical_data_pipeline.composition.aws_reconciler import AwsReconciler
-from medical_data_pipeline.composition.happenings import Happening
 from medical_data_pipeline.composition.reconciler import MAX_TOGETHER, Reconciler
 from medical_data_pipeline.conversion.intake import IntakeService
-from medical_data_pipeline.errors import BackendUnavailable, InvalidObjectRef
-from medical_data_pipeline.model.objects import ObjectHead, ObjectRef
+from medical_data_pipeline.errors import BackendUnavailable
+from medical_data_pipeline.model.load import Load, LoadState
+from medical_data_pipeline.model.objects import ObjectHead, ObjectRef, load_id
 from medical_data_pipeline.ports import Ledger
 from tests.fakes import NOON, FixedClock, MemoryLedger, MemoryObjectStore
 
@@ -24,9 +26,6 @@ class Announcements:
     then: Callable[[ObjectHead], None] = lambda head: None
     bucket: str = "local"
     keys: list[str] = field(default_factory=list)
-
-    def announce(self, head: ObjectHead) -> int:
-        return self.announce_all([head])
 
     def announce_all(self, heads: Sequence[ObjectHead]) -> int:
         for head in heads:
@@ -85,33 +84,62 @@ def test_a_file_that_cannot_be_taken_in_is_tried_again_and_does_not_stop_the_oth
     assert errors == ["BackendUnavailable"] * 2
 
 
-def test_on_aws_too_a_file_that_cannot_be_taken_in_does_not_stop_the_others() -> None:
-    told: list[Happening] = []
+def test_on_aws_a_load_that_cannot_be_announced_does_not_stop_the_others() -> None:
+    announced: list[str] = []
 
-    def refuse(head: ObjectHead) -> None:
-        if head.ref.key.endswith("/1.csv"):
-            raise InvalidObjectRef("the key is too long")
-        if head.ref.key.endswith("/2.csv"):
-            raise BackendUnavailable("the ledger does not answer")
+    def convert(load: Load) -> None:
+        if load.load_id == loads[1].load_id:
+            raise BackendUnavailable("the queue does not answer")
+        announced.append(load.load_id)
 
-    intake = Announcements(refuse)
-    store = MemoryObjectStore()
-    for number in range(5):
-        store.put(ObjectRef("local", f"input/t/{number}.csv"), iter([b"id\n1\n"]))
     ledger: Ledger = MemoryLedger()
-    scanning = AwsReconciler(
-        store,
-        cast(IntakeService, intake),
+    loads = [ledger.receive(received(f"input/t/{number}.csv")) for number in range(3)]
+    reconciling = AwsReconciler(
+        cast(RawScan, NothingLost()),
         ledger,
-        lambda load: None,
-        lambda load: None,
-        FixedClock(NOON + timedelta(hours=1)),
-        timedelta(minutes=10),
+        convert,
+        convert,
+        FixedClock(NOON + timedelta(hours=2)),
         lambda load: False,
-        told.append,
     )
 
     with pytest.raises(BackendUnavailable):  # so that the task comes again
-        scanning.scan(lambda: 900.0)
-    assert sorted(intake.keys) == [f"input/t/{number}.csv" for number in (0, 3, 4)]
-    assert [(each.event, each.detail) for each in told] == [("reconcile-failed", "InvalidObjectRef")]
+        reconciling.scan(lambda: 900.0)
+    assert announced == [loads[0].load_id, loads[2].load_id]
+
+
+class NothingLost:
+    """Stands in for the look through the raw zone."""
+
+    def go_on(self, time_left: TimeLeft) -> int:
+        return 0
+
+
+def received(key: str) -> Load:
+    ref = ObjectRef("local", key)
+    return Load(load_id(ref, "v"), "t", ref, "v", "1", 7, LoadState.RECEIVED, NOON, NOON)
+
+
+def test_a_day_is_begun_with_a_look_at_everything_and_goes_on_with_what_may_be_new() -> None:
+    first = next_pass(None, NOON)
+    soon = next_pass(replace(first, is_through=True), NOON + timedelta(minutes=15))
+    next_day = next_pass(replace(soon, is_through=True), NOON + timedelta(days=1))
+
+    assert (first.whole_at, soon.whole_at, next_day.whole_at) == (NOON, NOON, NOON + timedelta(days=1))
+    assert first.since == next_day.since < NOON - timedelta(days=365 * 100)
+    assert soon.since == NOON - timedelta(days=4)
+
+
+def test_a_look_that_is_not_through_is_gone_on_with_however_old_it_is() -> None:
+    begun = replace(next_pass(None, NOON), after="input/t/5.csv")
+
+    assert next_pass(begun, NOON + timedelta(days=9)) == begun
+
+
+def test_a_look_that_left_a_file_out_is_made_once_more() -> None:
+    begun = replace(next_pass(None, NOON), after="input/t/5.csv", has_failed=True)
+
+    again = next_pass(ended(begun), NOON + timedelta(minutes=15))
+
+    assert again == replace(begun, after="", has_failed=False)
+    assert ended(again).is_through

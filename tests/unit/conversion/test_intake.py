@@ -179,8 +179,10 @@ def test_preconditions_hold_or_nothing_changes(desk: Desk) -> None:
 def test_what_is_found_is_entered_once(desk: Desk) -> None:
     head = desk.store.put(REF, iter([A]))
 
-    assert desk.intake.announce(head) is not None
-    assert desk.intake.announce(head) is None
+    first, again = desk.intake.announce(head), desk.intake.announce(head)
+
+    assert first is not None and again is not None
+    assert (first.is_new, again.is_new, again.load) == (True, False, first.load)
     assert desk.intake.announce(replace(head, ref=ObjectRef("local", "tables/t/a.csv"))) is None
     assert len(desk.told) == 1
 

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from medical_data_pipeline.adapters.aws.aws_clients import Client
 from medical_data_pipeline.adapters.aws.aws_errors import error_code, translated
+from medical_data_pipeline.adapters.aws.dynamodb_batches import items_by_key
 from medical_data_pipeline.adapters.aws.dynamodb_items import (
     LOAD_KIND,
     Item,
@@ -93,8 +94,9 @@ class DynamoDbLedger(Ledger):
         return load_of(self._item(load_id))
 
     def find_many(self, load_ids: Sequence[str]) -> dict[str, Load]:
-        items = ((load_id, self._get(load_key(load_id))) for load_id in load_ids)
-        return {load_id: load_of(item) for load_id, item in items if item}
+        keys = {load_key(load_id)["pk"]["S"]: load_id for load_id in load_ids}
+        items = items_by_key(self.client, self.table, keys)
+        return {load_id: load_of(items[key]) for key, load_id in keys.items() if key in items}
 
     def latest(self, source: ObjectRef) -> Load | None:
         named = self._get(source_key(source)).get("newest")

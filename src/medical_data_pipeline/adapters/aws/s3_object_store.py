@@ -11,8 +11,8 @@ from typing import Any, BinaryIO
 from medical_data_pipeline.adapters.aws.aws_clients import Client
 from medical_data_pipeline.adapters.aws.aws_errors import translated
 from medical_data_pipeline.adapters.aws.s3_download import download
+from medical_data_pipeline.adapters.aws.s3_listing import listed_pages
 from medical_data_pipeline.adapters.aws.s3_upload import PART_BYTES, target_of, upload
-from medical_data_pipeline.errors import ObjectNotFound
 from medical_data_pipeline.model.objects import ObjectHead, ObjectRef
 from medical_data_pipeline.ports import NO_CHECKSUMS, Checksums, ObjectStore
 
@@ -56,20 +56,11 @@ class S3ObjectStore(ObjectStore):
         )
 
     def list(self, bucket: str, prefix: str) -> Iterator[ObjectHead]:
-        pages = iter(self.client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix))
-        while True:
-            try:
-                with translated():
-                    page = next(pages, None)
-            except ObjectNotFound:
-                return  # there is not even the bucket
-            if page is None:
-                return
-            for entry in page.get("Contents", ()):
+        for page in listed_pages(self.client, bucket, prefix):
+            for each in page:
                 # An object with a SHA-256 is known by it, and only asking for its head tells it.
-                etag = "" if "SHA256" in entry.get("ChecksumAlgorithm", ()) else entry["ETag"].strip('"')
-                ref = ObjectRef(bucket, entry["Key"])
-                yield ObjectHead(ref, entry["Size"], "", entry["LastModified"], etag)
+                etag = "" if each.has_sha256 else each.etag
+                yield ObjectHead(each.ref, each.size_bytes, "", each.modified_at, etag)
 
     def delete(self, ref: ObjectRef) -> None:
         with translated():
