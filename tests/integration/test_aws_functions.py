@@ -6,14 +6,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from botocore.config import Config
 
 from medical_data_pipeline.adapters.aws.aws_clients import aws_client
+from medical_data_pipeline.composition.aws_conversion import ConversionFunction
 from medical_data_pipeline.composition.milestones import nothing
 from medical_data_pipeline.entrypoints.spark_conversion import main as spark_job
 from medical_data_pipeline.errors import BackendUnavailable
 from medical_data_pipeline.model.load import LoadState
 from tests.aws_bench import BUCKET, AwsBench, aws_bench, failures, raw, sqs_batch, time_left
 from tests.aws_emulator import DATABASE, LEDGER_TABLE, shared_client
+from tests.aws_faults import ThrottledCalls
 
 CSV = "id,name\n1,Ann\n2,Bob\n"
 ANN, BOB = (1, "Ann"), (2, "Bob")
@@ -218,27 +221,84 @@ def test_a_function_about_to_be_ended_notes_that_in_the_ledger(aws: AwsBench) ->
     assert "out-of-time" in [each.event for each in aws.told]
 
 
-def test_a_large_file_is_handed_over_to_the_job(aws: AwsBench) -> None:
-    glue = aws_client("glue")
-    glue.create_job(Name="large", Role="arn:aws:iam::123456789012:role/r", Command={"Name": "glueetl"})
+@pytest.fixture
+def large(aws: AwsBench) -> ConversionFunction:
+    """The conversion function of an installation with a job."""
+    aws_client("glue").create_job(
+        Name="large", Role="arn:aws:iam::123456789012:role/r", Command={"Name": "glueetl"}
+    )
+    return aws.conversion(large_file_bytes=10, spark_job_name="large")
+
+
+def set_clock(aws: AwsBench, now: datetime) -> None:
+    aws.clock = lambda: now
+
+
+def runs() -> int:
+    return len(aws_client("glue").get_job_runs(JobName="large")["JobRuns"])
+
+
+def test_a_large_file_is_handed_over_to_the_job(aws: AwsBench, large: ConversionFunction) -> None:
     event = aws.put("input/labs/a.csv", CSV)
 
-    conversion = aws.conversion(large_file_bytes=10, spark_job_name="large")
-    answer = conversion.handle(sqs_batch(event), time_left)
+    answer = large.handle(sqs_batch(event), time_left)
 
     (load,) = aws.loads()
-    (run,) = glue.get_job_runs(JobName="large")["JobRuns"]
+    (run,) = aws_client("glue").get_job_runs(JobName="large")["JobRuns"]
     assert failures(answer) == []
     assert run["Arguments"] == {"--LOAD_ID": load.load_id}
     assert load.state is LoadState.RECEIVED
 
 
-def test_the_job_for_large_files_converts_what_the_function_would_have(aws: AwsBench) -> None:
+def test_a_file_that_no_run_of_the_job_converts_has_failed_in_the_end_and_can_be_replayed(
+    aws: AwsBench, large: ConversionFunction
+) -> None:
+    large.handle(sqs_batch(aws.put("input/labs/a.csv", CSV)), time_left)
+
+    for nine_hours in range(1, 8):
+        set_clock(aws, datetime.now(UTC) + timedelta(hours=9, minutes=5) * nine_hours)
+        again = aws.conversion(large_file_bytes=10, spark_job_name="large")
+        again.handle(sqs_batch({"task": "reconcile"}), time_left)
+        again.handle(sqs_batch(*aws.queued("conversion")), time_left)
+
+    (load,) = aws.loads()
+    assert (load.state, load.reason) == (LoadState.FAILED, "JOB_FAILED")
+    assert load.detail == "no run of the job came to an end"
+    assert runs() == 5
+    assert [each.event for each in aws.told].count("failed") == 1
+    again.handle(sqs_batch({"task": "replay", "load_id": load.load_id}), time_left)
+    assert runs() == 6
+
+
+def test_an_event_that_comes_twice_begins_one_run_of_the_job(aws: AwsBench, large: ConversionFunction) -> None:
     event = aws.put("input/labs/a.csv", CSV)
-    aws_client("glue").create_job(
-        Name="large", Role="arn:aws:iam::123456789012:role/r", Command={"Name": "glueetl"}
-    )
-    aws.conversion(large_file_bytes=10, spark_job_name="large").handle(sqs_batch(event), time_left)
+
+    for _ in range(7):
+        large.handle(sqs_batch(event), time_left)
+
+    (load,) = aws.loads()
+    assert (runs(), load.state, load.attempts) == (1, LoadState.RECEIVED, 1)
+
+
+def test_a_file_for_which_the_job_has_no_room_waits_and_has_used_up_no_attempt(
+    aws: AwsBench, large: ConversionFunction
+) -> None:
+    event = aws.put("input/labs/a.csv", CSV)
+    calls = ThrottledCalls("glue.StartJobRun", 3, Config(retries={"total_max_attempts": 1}))
+    aws.clients = calls.client
+    large = aws.conversion(large_file_bytes=10, spark_job_name="large")
+
+    answers = [failures(large.handle(sqs_batch(event, receives=n), time_left)) for n in (1, 2, 3, 4)]
+
+    (load,) = aws.loads()
+    assert answers == [["0"], ["0"], ["0"], []]
+    assert ([each.event for each in aws.told].count("handed-over"), load.attempts) == (1, 1)
+
+
+def test_the_job_for_large_files_converts_what_the_function_would_have(
+    aws: AwsBench, large: ConversionFunction
+) -> None:
+    large.handle(sqs_batch(aws.put("input/labs/a.csv", CSV)), time_left)
     (load,) = aws.loads()
     names = {"BUCKET": BUCKET, "LEDGER_TABLE": LEDGER_TABLE, "GLUE_DATABASE": DATABASE, "DEFAULT_TABLE": "t"}
 

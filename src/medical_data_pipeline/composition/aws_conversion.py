@@ -29,6 +29,7 @@ from medical_data_pipeline.composition.aws_batches import (
     done_one_by_one,
 )
 from medical_data_pipeline.composition.aws_datasets import declared_datasets
+from medical_data_pipeline.composition.aws_hand_over import HandOver
 from medical_data_pipeline.composition.aws_load_turns import LoadTurns
 from medical_data_pipeline.composition.aws_raw_scan import RawScan
 from medical_data_pipeline.composition.aws_reconciler import AwsReconciler
@@ -67,8 +68,8 @@ class ConversionFunction:
         self._conversion = conversion
         self._report = around.report
         self._turns = LoadTurns(conversion, ledger, around.clock, around.report)
-        self._job = GlueJob(glue, settings.spark_job_name) if settings.spark_job_name else None
-        self._large_bytes = settings.large_file_bytes
+        job = GlueJob(glue, settings.spark_job_name) if settings.spark_job_name else None
+        self._hand_over = HandOver(job, settings.large_file_bytes, ledger, around.clock, around.report)
         conversions = SqsTasks(sqs, settings.conversion_queue_url)
         commits = SqsTasks(sqs, settings.catalog_queue_url)
 
@@ -92,7 +93,7 @@ class ConversionFunction:
             announce,
             lambda load: commits.send(Task(COMMIT, load.load_id)),
             around.clock,
-            lambda load: self._job_for(load) is not None,
+            self._hand_over.takes,
         )
 
     def handle(self, event: Mapping[str, Any], time_left: TimeLeft) -> Mapping[str, Any]:
@@ -129,17 +130,11 @@ class ConversionFunction:
         if load.state is LoadState.CONVERTED:
             self._conversion.renew(load)
         while load.state is LoadState.RECEIVED:
-            job = self._job_for(load)
-            if job is not None:
-                job.start(load.load_id)
-                self._report(Happening("handed-over", load.load_id, load.table))
+            if self._hand_over.takes(load):
+                self._hand_over.begin(load)
                 return
             # Received still, it arrived again while its former arrival was converted.
             load = self._turns.convert(load, turn)
-
-    def _job_for(self, load: Load) -> GlueJob | None:
-        """The job that converts it instead of this function."""
-        return self._job if load.size_bytes > self._large_bytes else None
 
     def _ignore(self, what: str) -> None:
         self._report(Happening("event-ignored", "", "", what))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from medical_data_pipeline.composition.aws_batches import TimeLeft
+from medical_data_pipeline.composition.aws_hand_over import RUN_TIME
 from medical_data_pipeline.composition.aws_raw_scan import RawScan
 from medical_data_pipeline.errors import BackendError
 from medical_data_pipeline.model.load import Load, LoadState
@@ -12,8 +13,6 @@ from medical_data_pipeline.ports import Clock, Ledger
 
 # Longer than a message stays out with a function that died over it.
 _STANDSTILL = timedelta(hours=1)
-# A job for a large file may run for eight hours.
-_LONG_STANDSTILL = timedelta(hours=9)
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class AwsReconciler:
         return len(standing) + found
 
     def _stands_still(self, load: Load) -> bool:
-        standstill = _LONG_STANDSTILL if self.is_handed_over(load) else _STANDSTILL
+        standstill = RUN_TIME if self.is_handed_over(load) else _STANDSTILL
         return self.clock() - load.updated_at >= standstill
 
     def _failure(self, load: Load) -> BackendError | None:
