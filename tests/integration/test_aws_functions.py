@@ -13,7 +13,7 @@ from medical_data_pipeline.composition.aws_conversion import ConversionFunction
 from medical_data_pipeline.composition.milestones import nothing
 from medical_data_pipeline.entrypoints.spark_conversion import main as spark_job
 from medical_data_pipeline.errors import BackendUnavailable
-from medical_data_pipeline.model.load import LoadState
+from medical_data_pipeline.model.load import MAX_ATTEMPTS, LoadState
 from tests.aws_bench import BUCKET, AwsBench, aws_bench, failures, raw, sqs_batch, time_left
 from tests.aws_emulator import DATABASE, LEDGER_TABLE, shared_client
 from tests.aws_faults import ThrottledCalls
@@ -30,6 +30,10 @@ def fail(milestone: str) -> None:
 def aws(tmp_path: Path) -> Iterator[AwsBench]:
     with aws_bench(tmp_path) as bench:
         yield bench
+
+
+def set_clock(aws: AwsBench, now: datetime) -> None:
+    aws.clock = lambda: now
 
 
 def test_a_raw_file_becomes_rows(aws: AwsBench) -> None:
@@ -92,6 +96,63 @@ def test_a_lost_event_is_found_by_the_reconciler_and_a_late_one_then_changes_not
     assert aws.commit(*aws.manifest_events()) == []
     assert aws.rows("labs", "id", "name") == [ANN, BOB]
     assert len(aws.loads()) == 1
+
+
+def lose_manifest(aws: AwsBench) -> None:
+    (load,) = aws.loads()
+    assert load.state is LoadState.CONVERTED
+    aws_client("s3").delete_object(Bucket=BUCKET, Key=load.key_of("manifest.json"))
+
+
+def test_a_load_whose_manifest_was_lost_is_found_standing_still_and_converted_again(aws: AwsBench) -> None:
+    assert aws.convert(aws.put("input/labs/a.csv", CSV)) == []
+    lose_manifest(aws)
+    set_clock(aws, datetime.now(UTC) + timedelta(hours=2))
+
+    assert aws.convert({"task": "reconcile"}) == []
+    assert aws.commit(*aws.queued("catalog")) == []
+    again = aws.queued("conversion")
+    assert [task["task"] for task in again] == ["convert"]
+    assert aws.convert(*again) == []
+    assert aws.commit(*aws.manifest_events()) == []
+
+    assert aws.rows("labs", "id", "name") == [ANN, BOB]
+    assert aws.states() == {"input/labs/a.csv": LoadState.COMMITTED}
+
+
+def test_a_load_whose_manifest_is_lost_each_time_has_failed_in_the_end(aws: AwsBench) -> None:
+    assert aws.convert(aws.put("input/labs/a.csv", CSV)) == []
+    (load,) = aws.loads()
+
+    for _ in range(MAX_ATTEMPTS):
+        lose_manifest(aws)
+        assert aws.commit({"task": "commit", "load_id": load.load_id}) == []
+        assert aws.convert(*aws.queued("conversion")) == []
+
+    (load,) = aws.loads()
+    assert (load.state, load.reason) == (LoadState.FAILED, "INTERNAL")
+
+
+def test_a_load_whose_manifest_was_lost_is_converted_again_when_its_event_comes_again(aws: AwsBench) -> None:
+    event = aws.put("input/labs/a.csv", CSV)
+    assert aws.convert(event) == []
+    lose_manifest(aws)
+
+    assert aws.convert(event) == []
+    assert aws.commit(*aws.manifest_events()) == []
+
+    assert aws.rows("labs", "id", "name") == [ANN, BOB]
+
+
+def test_what_is_committed_is_not_put_back_by_a_task_that_comes_late(aws: AwsBench) -> None:
+    aws.load("input/labs/a.csv", CSV)
+    (load,) = aws.loads()
+    aws_client("s3").delete_object(Bucket=BUCKET, Key=load.key_of("manifest.json"))
+
+    assert aws.commit({"task": "commit", "load_id": load.load_id}) == []
+
+    assert aws.queued("conversion") == []
+    assert aws.loads() == [load]
 
 
 def test_an_object_that_is_gone_is_refused_with_a_reason_and_not_tried_again(aws: AwsBench) -> None:
@@ -230,10 +291,6 @@ def large(aws: AwsBench) -> ConversionFunction:
     return aws.conversion(large_file_bytes=10, spark_job_name="large")
 
 
-def set_clock(aws: AwsBench, now: datetime) -> None:
-    aws.clock = lambda: now
-
-
 def runs() -> int:
     return len(aws_client("glue").get_job_runs(JobName="large")["JobRuns"])
 
@@ -270,7 +327,9 @@ def test_a_file_that_no_run_of_the_job_converts_has_failed_in_the_end_and_can_be
     assert runs() == 6
 
 
-def test_an_event_that_comes_twice_begins_one_run_of_the_job(aws: AwsBench, large: ConversionFunction) -> None:
+def test_an_event_that_comes_twice_begins_one_run_of_the_job(
+    aws: AwsBench, large: ConversionFunction
+) -> None:
     event = aws.put("input/labs/a.csv", CSV)
 
     for _ in range(7):

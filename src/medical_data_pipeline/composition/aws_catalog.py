@@ -30,9 +30,9 @@ from medical_data_pipeline.composition.aws_commits import Commits
 from medical_data_pipeline.composition.aws_settings import CatalogSettings
 from medical_data_pipeline.composition.aws_upkeep import AwsUpkeep
 from medical_data_pipeline.composition.happenings import Happening
-from medical_data_pipeline.errors import InputError, LoadNotFound
+from medical_data_pipeline.errors import InputError, LoadNotFound, ObjectNotFound
 from medical_data_pipeline.model.keys import MANIFEST
-from medical_data_pipeline.model.load import Load, Manifest
+from medical_data_pipeline.model.load import Load, LoadState, Manifest
 from medical_data_pipeline.model.manifest_json import parse_manifest
 from medical_data_pipeline.model.objects import ObjectCreated, ObjectRef
 
@@ -82,13 +82,22 @@ class CatalogFunction:
             case ObjectCreated(ref=ref):
                 return self._manifests_at(ref)
             case Task(name="commit"):
-                load = self._ledger.find(work.load_id)
-                return self._manifests_at(ObjectRef(load.source.bucket, load.key_of(MANIFEST)))
+                return self._manifest_that_waits(self._ledger.find(work.load_id))
             case Task(name="maintain"):
                 self._upkeep.once(time_left)
             case Task(name=kind) | Unknown(kind=kind):
                 self._ignore(kind)
         return ()
+
+    def _manifest_that_waits(self, load: Load) -> Sequence[Manifest]:
+        """The manifest of a load to be committed; one whose manifest was lost is put back instead."""
+        if load.state is not LoadState.CONVERTED:
+            return ()
+        try:
+            return [self._manifest_of(load)]
+        except InputError as error:
+            self._commits.put_back(load, error)
+            return ()
 
     def _manifests_at(self, ref: ObjectRef) -> Sequence[Manifest]:
         """The manifest, if it is one of ours: anybody may put a file below `record_folders/`."""
@@ -105,8 +114,12 @@ class CatalogFunction:
         return [manifest]
 
     def _manifest_of(self, load: Load) -> Manifest:
+        """Raises: ObjectNotFound, InvalidRequest: it is gone, another load's, or none that can be read."""
         with self._store.open(ObjectRef(load.source.bucket, load.key_of(MANIFEST))) as content:
-            return parse_manifest(content.read())
+            manifest = parse_manifest(content.read())
+        if manifest.load_id != load.load_id:
+            raise ObjectNotFound("the manifest of a load is gone")
+        return manifest
 
     def _ignore(self, what: str) -> None:
         self._report(Happening("event-ignored", "", "", what))

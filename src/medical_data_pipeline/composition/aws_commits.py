@@ -73,13 +73,13 @@ class Commits:
 
     def _refused(self, manifest: Manifest, error: Exception) -> tuple[frozenset[str], Sequence[Manifest]]:
         try:
-            self._put_back(manifest, error)
+            self.put_back(self.ledger.find(manifest.load_id), error)
         except BackendError as unanswered:
             return frozenset((self._failed(manifest, unanswered),)), ()
         return frozenset(), ()
 
-    def _put_back(self, manifest: Manifest, error: Exception) -> None:
-        load = self.ledger.find(manifest.load_id)
+    def put_back(self, load: Load, error: Exception) -> None:
+        """Have a load that cannot be committed converted once more, or end it after too many tries."""
         if self.stage.put_back(load, error, told(error)):
             self.convert_again(load)
             return

@@ -34,11 +34,12 @@ from medical_data_pipeline.composition.aws_load_turns import LoadTurns
 from medical_data_pipeline.composition.aws_raw_scan import RawScan
 from medical_data_pipeline.composition.aws_reconciler import AwsReconciler
 from medical_data_pipeline.composition.aws_settings import ConversionSettings
-from medical_data_pipeline.composition.happenings import Happening
+from medical_data_pipeline.composition.happenings import Happening, told
 from medical_data_pipeline.composition.key_locks import KeyLocks
 from medical_data_pipeline.conversion.intake import DatasetBook, IntakeService
 from medical_data_pipeline.conversion.load_conversion import LoadConversion
 from medical_data_pipeline.conversion.service import ConversionService
+from medical_data_pipeline.errors import InputError
 from medical_data_pipeline.model.load import Load, LoadState
 from medical_data_pipeline.model.objects import ObjectCreated
 from medical_data_pipeline.ports import Ledger, ObjectStore
@@ -67,6 +68,7 @@ class ConversionFunction:
         self._ledger: Ledger = ledger
         self._conversion = conversion
         self._report = around.report
+        self._clock = around.clock
         self._turns = LoadTurns(conversion, ledger, around.clock, around.report)
         job = GlueJob(glue, settings.spark_job_name) if settings.spark_job_name else None
         self._hand_over = HandOver(job, settings.large_file_bytes, ledger, around.clock, around.report)
@@ -128,13 +130,27 @@ class ConversionFunction:
             # It had ended, so somebody took its message out of the dead letters to have it tried once more.
             load = self._intake.replay(load)
         if load.state is LoadState.CONVERTED:
-            self._conversion.renew(load)
+            load = self._renewed(load)
         while load.state is LoadState.RECEIVED:
             if self._hand_over.takes(load):
                 self._hand_over.begin(load)
                 return
             # Received still, it arrived again while its former arrival was converted.
             load = self._turns.convert(load, turn)
+
+    def _renewed(self, load: Load) -> Load:
+        """A load whose content arrived again; one whose manifest was lost is RECEIVED once more."""
+        try:
+            self._conversion.renew(load)
+        except InputError as error:
+            self._ledger.advance(
+                load.load_id,
+                LoadState.RECEIVED,
+                detail=told(error),
+                now=self._clock(),
+                sequencer=load.sequencer,
+            )
+        return self._ledger.find(load.load_id)
 
     def _ignore(self, what: str) -> None:
         self._report(Happening("event-ignored", "", "", what))
