@@ -68,7 +68,6 @@ lock: $(VENV)/.runtime ## Lock the dependencies anew, with hashes and without ad
 	    --no-emit-find-links --custom-compile-command "make lock" -c requirements/dev.txt \
 	    functions/$$name/requirements.in -o functions/$$name/requirements.txt; \
 	done
-	@cp functions/conversion/requirements.txt jobs/spark_conversion/requirements.txt
 
 clean: ## Remove the environment and everything that was made
 	rm -rf $(VENV) $(PEERS) $(LINT) $(EMULATOR) $(CI_TOOLS) .demo .bench build dist .mypy_cache .ruff_cache .pytest_cache \

@@ -138,7 +138,7 @@ locals {
       [for job in aws_glue_job.large_files : {
         Sid      = "HandOverLargeFiles"
         Effect   = "Allow"
-        Action   = ["glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns"]
+        Action   = "glue:StartJobRun"
         Resource = job.arn
       }],
     )
@@ -148,7 +148,7 @@ locals {
         Sid      = "ReadConvertedFilesAndTables"
         Effect   = "Allow"
         Action   = ["s3:GetObject", "s3:GetObjectVersion"]
-        Resource = [local.objects.curated, local.objects.tables, local.objects.config]
+        Resource = [local.objects.curated, local.objects.tables]
       },
       {
         Sid      = "WriteTables"
@@ -195,7 +195,15 @@ locals {
         Resource = local.objects.results
       },
       local.read_tables,
-      local.run_statements["query"],
+      {
+        Sid    = "RunStatements"
+        Effect = "Allow"
+        Action = [
+          "athena:StartQueryExecution", "athena:GetQueryExecution", "athena:GetQueryResults",
+          "athena:GetQueryRuntimeStatistics", "athena:StopQueryExecution", "athena:GetWorkGroup",
+        ]
+        Resource = aws_athena_workgroup.query.arn
+      },
       {
         Sid      = "ReadLedger"
         Effect   = "Allow"
@@ -259,18 +267,6 @@ locals {
       Effect   = "Allow"
       Action   = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"]
       Resource = queue.arn
-    }
-  }
-
-  run_statements = {
-    for name, group in aws_athena_workgroup.data : name => {
-      Sid    = "RunStatements"
-      Effect = "Allow"
-      Action = [
-        "athena:StartQueryExecution", "athena:GetQueryExecution", "athena:GetQueryResults",
-        "athena:GetQueryRuntimeStatistics", "athena:StopQueryExecution", "athena:GetWorkGroup",
-      ]
-      Resource = group.arn
     }
   }
 }

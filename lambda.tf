@@ -40,8 +40,6 @@ locals {
       BUCKET               = aws_s3_bucket.data.id
       LEDGER_TABLE         = aws_dynamodb_table.ledger.name
       GLUE_DATABASE        = aws_glue_catalog_database.data.name
-      DEFAULT_TABLE        = var.glue_table_name
-      DATASETS_KEY         = local.datasets_key
       CONVERSION_QUEUE_URL = aws_sqs_queue.stage["conversion"].url
     }
     query = {
@@ -49,8 +47,7 @@ locals {
       LEDGER_TABLE         = aws_dynamodb_table.ledger.name
       QUERIES_TABLE        = aws_dynamodb_table.queries.name
       GLUE_DATABASE        = aws_glue_catalog_database.data.name
-      DEFAULT_TABLE        = var.glue_table_name
-      WORKGROUP            = aws_athena_workgroup.data["query"].name
+      WORKGROUP            = aws_athena_workgroup.query.name
       RESULT_PREFIX        = local.prefixes.results
       QUERY_RESULT_DAYS    = var.query_result_days
       CONVERSION_QUEUE_URL = aws_sqs_queue.stage["conversion"].url

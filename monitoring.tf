@@ -143,7 +143,7 @@ locals {
     { title = "Duration, p95 (ms)", stat = "p95", metrics = [for names in values(local.stages) : ["AWS/Lambda", "Duration", "FunctionName", names.name]] },
     { title = "Requests", stat = "Sum", metrics = [for metric in ["Count", "4XXError", "5XXError"] : ["AWS/ApiGateway", metric, "ApiName", local.name_prefix, "Stage", var.environment]] },
     { title = "Latency of the API, p95 (ms)", stat = "p95", metrics = [["AWS/ApiGateway", "Latency", "ApiName", local.name_prefix, "Stage", var.environment]] },
-    { title = "Bytes read by queries", stat = "Sum", metrics = [["AWS/Athena", "ProcessedBytes", "WorkGroup", local.workgroups.query.name]] },
+    { title = "Bytes read by queries", stat = "Sum", metrics = [["AWS/Athena", "ProcessedBytes", "WorkGroup", aws_athena_workgroup.query.name]] },
   ]
 }
 

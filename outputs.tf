@@ -25,7 +25,7 @@ output "glue_table_name" {
 
 output "athena_workgroup_name" {
   description = "The workgroup to choose in Athena's console."
-  value       = aws_athena_workgroup.data["query"].name
+  value       = aws_athena_workgroup.query.name
 }
 
 output "ecr_repository_urls" {

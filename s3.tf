@@ -64,22 +64,18 @@ resource "aws_s3_bucket_lifecycle_configuration" "data" {
     }
   }
 
-  dynamic "rule" {
-    for_each = toset([local.prefixes.results])
+  rule {
+    id     = "query-results-expire"
+    status = "Enabled"
 
-    content {
-      id     = "${trimsuffix(rule.value, "/")}-expire"
-      status = "Enabled"
-
-      filter {
-        prefix = rule.value
-      }
-      expiration {
-        days = var.query_result_days
-      }
-      noncurrent_version_expiration {
-        noncurrent_days = 1
-      }
+    filter {
+      prefix = local.prefixes.results
+    }
+    expiration {
+      days = var.query_result_days
+    }
+    noncurrent_version_expiration {
+      noncurrent_days = 1
     }
   }
 }

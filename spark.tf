@@ -6,7 +6,7 @@ locals {
   spark_code = {
     for name, path in {
       job          = "jobs/spark_conversion/job.py"
-      requirements = "jobs/spark_conversion/requirements.txt"
+      requirements = "functions/conversion/requirements.txt"
       wheel        = var.spark_wheel
     } : name => path if length(local.spark) > 0
   }

@@ -416,7 +416,7 @@ locals {
     {
       Sid      = "JobOfThisProject"
       Effect   = "Allow"
-      Action   = ["glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns"]
+      Action   = "glue:StartJobRun"
       Resource = local.named.job
     },
     {

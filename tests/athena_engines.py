@@ -29,7 +29,6 @@ def athena_engine(connect: Connect, bucket: str) -> Iterator[AthenaQueryEngine]:
             client,
             queries,
             AthenaSettings("query", DATABASE),
-            lambda table: None,
             result_columns,
             partial(pieces, aws_client("s3")),
             result_file,

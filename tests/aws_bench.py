@@ -61,9 +61,7 @@ class AwsBench:
         return ConversionFunction(ConversionSettings(**settings | changes), self.around())
 
     def catalog_function(self) -> CatalogFunction:
-        settings = CatalogSettings(
-            BUCKET, LEDGER_TABLE, DATABASE, "medical_records", self.queues["conversion"]
-        )
+        settings = CatalogSettings(BUCKET, LEDGER_TABLE, DATABASE, self.queues["conversion"])
         return CatalogFunction(settings, self.around())
 
     def around(self) -> Surroundings:

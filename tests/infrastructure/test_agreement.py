@@ -1,10 +1,18 @@
 """What Terraform says and what code and documents say are the same."""
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
+import pytest
 from fastapi.routing import APIRoute
 
+from medical_data_pipeline.composition.aws_settings import (
+    AwsSettings,
+    CatalogSettings,
+    ConversionSettings,
+    QuerySettings,
+)
 from medical_data_pipeline.http_api import load_routes, operations_routes, query_routes, table_routes
 from medical_data_pipeline.model import keys
 from tests.infrastructure.tools import ROOT
@@ -64,6 +72,22 @@ def test_functions_have_the_settings_that_are_documented() -> None:
     documented = {stage: {name for name, stages in rows if stage in stages.split(", ")} for stage in given}
     assert given.keys() == {"conversion", "catalog", "query"}
     assert documented == {stage: names for stage, names in given.items()}
+
+
+@pytest.mark.parametrize(
+    ("stage", "settings"),
+    [("conversion", ConversionSettings), ("catalog", CatalogSettings), ("query", QuerySettings)],
+)
+def test_a_function_is_given_the_settings_it_reads_and_no_others(
+    stage: str, settings: type[AwsSettings]
+) -> None:
+    names = {field.name for field in fields(settings)}
+    environment = block(read("lambda.tf"), f"    {stage} = {{\n      BUCKET", "\n    }")
+    given = {"BUCKET", *re.findall(r"^      ([A-Z_]+) +=", environment, re.MULTILINE)}
+    read_here = read(f"src/medical_data_pipeline/composition/aws_{stage}.py")
+
+    assert given == {name.upper() for name in names}
+    assert sorted(name for name in names if f"settings.{name}" not in read_here) == []
 
 
 def test_the_spark_job_is_given_the_settings_that_the_conversion_has() -> None:

@@ -86,7 +86,7 @@ def _plugins() -> Path | None:
 def link_root_module(folder: Path) -> None:
     """The root module itself, by links, where no tfvars file of a user is read."""
     link_module(ROOT, folder)
-    for name in ("jobs", "tests"):
+    for name in ("functions", "jobs", "tests"):
         if (ROOT / name).exists():
             (folder / name).symlink_to(ROOT / name)
 

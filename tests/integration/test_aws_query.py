@@ -34,11 +34,11 @@ class Api:
 
     def __init__(self, aws: AwsBench, address: str, double: AthenaDouble) -> None:
         self.aws, self.double = aws, double
+        self.calls: list[str] = []
         settings = QuerySettings(
             BUCKET,
             LEDGER_TABLE,
             DATABASE,
-            "medical_records",
             QUERIES_TABLE,
             "query",
             "query-results/",
@@ -47,9 +47,13 @@ class Api:
         )
 
         def client(service: str) -> Any:
-            return (
-                boto3.client("athena", endpoint_url=address) if service == "athena" else aws_client(service)
+            where = {"endpoint_url": address} if service == "athena" else {}
+            made = boto3.client(service, **where)
+            made.meta.events.register(
+                "before-call.*",
+                lambda event_name, **_: self.calls.append(event_name.partition(".")[2]),
             )
+            return made
 
         around = Surroundings(client, aws.scratch, lambda: datetime.now(UTC), aws.told.append)
         self._handler = Mangum(BelowStage(query_app(settings, around)), lifespan="off", text_mime_types=TEXT)
@@ -136,6 +140,18 @@ def test_athena_is_asked_for_a_pinned_state_with_parameters_and_an_earlier_resul
     assert asked["ExecutionParameters"] == ["'A''nn'", "1.5E0"]
     assert asked["ResultReuseConfiguration"]["ResultReuseByAgeConfiguration"]["Enabled"] is True
     assert 32 <= len(asked["ClientRequestToken"]) <= 128
+
+
+def test_glue_is_asked_once_for_a_table_of_a_statement(api: Api) -> None:
+    api.aws.load("input/patients/a.csv", CSV)
+    api.calls.clear()
+
+    assert (
+        api("GET", "/query", query="SELECT a.id FROM patients a JOIN patients b ON a.id = b.id")["statusCode"]
+        == 200
+    )
+
+    assert api.calls.count("glue.GetTable") == 1
 
 
 def test_a_statement_that_is_not_lasting_is_never_answered_from_before(api: Api) -> None:

@@ -67,11 +67,11 @@ run "defaults" {
     error_message = "A log group has another key, or keeps its logs for another time."
   }
   assert {
-    condition     = alltrue([for group in aws_athena_workgroup.data : group.configuration[0].enforce_workgroup_configuration && group.configuration[0].result_configuration[0].encryption_configuration[0].kms_key_arn == aws_kms_key.data.arn])
-    error_message = "A workgroup lets its results be put elsewhere, or has another key."
+    condition     = aws_athena_workgroup.query.configuration[0].enforce_workgroup_configuration && aws_athena_workgroup.query.configuration[0].result_configuration[0].encryption_configuration[0].kms_key_arn == aws_kms_key.data.arn
+    error_message = "The workgroup lets its results be put elsewhere, or has another key."
   }
   assert {
-    condition     = aws_athena_workgroup.data["query"].configuration[0].bytes_scanned_cutoff_per_query == 10737418240
+    condition     = aws_athena_workgroup.query.configuration[0].bytes_scanned_cutoff_per_query == 10737418240
     error_message = "A query may read without limit."
   }
   assert {

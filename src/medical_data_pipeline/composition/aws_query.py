@@ -2,7 +2,6 @@
 
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -23,12 +22,12 @@ from medical_data_pipeline.adapters.aws.sqs_tasks import SqsTasks
 from medical_data_pipeline.composition.aws_batches import Surroundings
 from medical_data_pipeline.composition.aws_result_columns import result_columns
 from medical_data_pipeline.composition.aws_settings import QuerySettings
-from medical_data_pipeline.errors import PipelineError
+from medical_data_pipeline.composition.health import Health, checked
 from medical_data_pipeline.http_api.app import create_app
 from medical_data_pipeline.http_api.services import HttpLimits, Services
 from medical_data_pipeline.model.load import Load
-from medical_data_pipeline.model.query import Actor, EngineTable, ResultFormat
-from medical_data_pipeline.ports import LoadFilter, TableReader
+from medical_data_pipeline.model.query import Actor, ResultFormat
+from medical_data_pipeline.ports import Ledger, LoadFilter, TableReader
 from medical_data_pipeline.query.policies import FullAccess
 from medical_data_pipeline.query.service import QueryService
 from medical_data_pipeline.query.written_tables import WrittenTables
@@ -36,14 +35,6 @@ from medical_data_pipeline.query.written_tables import WrittenTables
 # The gateway waits 29 seconds, of which planning, starting and reading take a few. A function's answer has at
 # most 6 MB, in which every quote of a page takes two bytes.
 LIMITS = HttpLimits(max_page_bytes=2_500_000, simple_wait_s=20.0, max_wait_s=20.0)
-
-
-@dataclass(frozen=True)
-class AwsHealth:
-    """Whether the function can work; `checks` says of each part "ok" or what is wrong."""
-
-    is_ready: bool
-    checks: Mapping[str, str]
 
 
 class NoTokens:
@@ -64,7 +55,6 @@ def query_app(settings: QuerySettings, around: Surroundings) -> FastAPI:
         around.client("athena"),
         started,
         AthenaSettings(settings.workgroup, settings.glue_database),
-        lambda table: _snapshot(tables, table),
         result_columns,
         partial(pieces, s3),
         _result_file,
@@ -124,22 +114,10 @@ def _result_file(
     return result_file(columns, content, wanted)
 
 
-def _snapshot(tables: TableReader, table: EngineTable) -> int | None:
-    """The snapshot of the state that a statement was planned on."""
-    found = tables.find(table.name)
-    is_same = found.metadata_location == table.location and bool(found.snapshots)
-    return found.snapshots[-1].snapshot_id if is_same else None
-
-
-def _health(ledger: DynamoDbLedger, tables: TableReader) -> AwsHealth:
-    checks = {}
-    for name, check in (
-        ("ledger", lambda: ledger.list(LoadFilter(limit=1))),
-        ("catalog", tables.list),
-    ):
-        try:
-            check()
-            checks[name] = "ok"
-        except PipelineError as error:
-            checks[name] = type(error).__name__
-    return AwsHealth(all(said == "ok" for said in checks.values()), checks)
+def _health(ledger: Ledger, tables: TableReader) -> Health:
+    return Health(
+        {
+            "ledger": checked(lambda: ledger.list(LoadFilter(limit=1))),
+            "catalog": checked(tables.list),
+        }
+    )

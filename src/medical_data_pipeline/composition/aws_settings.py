@@ -14,7 +14,6 @@ class AwsSettings:
     bucket: str
     ledger_table: str
     glue_database: str
-    default_table: str
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
@@ -44,6 +43,7 @@ def _value(field: Field[Any], given: str) -> dict[str, Any]:
 class ConversionSettings(AwsSettings):
     """The conversion function. Without a job, large files are tried like any other."""
 
+    default_table: str
     conversion_queue_url: str
     catalog_queue_url: str
     datasets_key: str = ""
@@ -57,7 +57,6 @@ class CatalogSettings(AwsSettings):
     """The catalog function."""
 
     conversion_queue_url: str
-    datasets_key: str = ""
 
 
 @dataclass(frozen=True)

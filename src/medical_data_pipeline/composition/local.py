@@ -23,6 +23,7 @@ from medical_data_pipeline.adapters.local.sqlite_versions import require_known
 from medical_data_pipeline.catalog.load_commit import LoadCommit
 from medical_data_pipeline.catalog.registration import CatalogService
 from medical_data_pipeline.composition.happenings import Happening, Report
+from medical_data_pipeline.composition.health import OK, Health, checked
 from medical_data_pipeline.composition.key_locks import KeyLocks
 from medical_data_pipeline.composition.local_worker import LocalWorker, Stages
 from medical_data_pipeline.composition.milestones import nothing
@@ -31,7 +32,7 @@ from medical_data_pipeline.composition.upkeep import Upkeep
 from medical_data_pipeline.conversion.intake import DatasetBook, IntakeService, Milestone
 from medical_data_pipeline.conversion.load_conversion import LoadConversion
 from medical_data_pipeline.conversion.service import ConversionService
-from medical_data_pipeline.errors import BackendUnavailable, LoadNotFound, PipelineError, TableNotFound
+from medical_data_pipeline.errors import BackendUnavailable, LoadNotFound
 from medical_data_pipeline.model.dataset import Dataset
 from medical_data_pipeline.model.keys import RAW_PREFIX, is_hidden
 from medical_data_pipeline.model.load import Load, LoadState
@@ -60,14 +61,6 @@ class LocalSettings:
     query_timeout_s: float = 60.0
     reconcile_period_s: float = 1.0
     upkeep_period_s: float = 30.0
-
-
-@dataclass(frozen=True)
-class Health:
-    """Whether the pipeline can work; `checks` says of each part "ok" or what is wrong."""
-
-    is_ready: bool
-    checks: Mapping[str, str]
 
 
 def open_local(
@@ -167,13 +160,14 @@ class LocalPipeline:
         return self._worker.wait_settled(timeout_s)
 
     def health(self) -> Health:
-        checks = {
-            "ledger": _checked(lambda: self.ledger.list(LoadFilter(limit=1))),
-            "catalog": _checked(self.catalog.list),
-            "disk": self._disk(),
-            "worker": "ok" if self._worker.is_alive else "not running",
-        }
-        return Health(all(check == "ok" for check in checks.values()), checks)
+        return Health(
+            {
+                "ledger": checked(lambda: self.ledger.list(LoadFilter(limit=1))),
+                "catalog": checked(self.catalog.list),
+                "disk": self._disk(),
+                "worker": OK if self._worker.is_alive else "not running",
+            }
+        )
 
     def replay(self, load_id: str) -> Load:
         """Load the file of a load once more, by the rules as they are now.
@@ -243,7 +237,7 @@ class LocalPipeline:
     def _disk(self) -> str:
         if shutil.disk_usage(self._data_dir).free <= _FREE_BYTES_NEEDED:
             return "less than 64 MB free"
-        return "ok" if takes_files(self._data_dir) else "read-only or broken"
+        return OK if takes_files(self._data_dir) else "read-only or broken"
 
 
 def _engine_settings(data_dir: Path, settings: LocalSettings) -> DuckDbEngineSettings:
@@ -264,13 +258,3 @@ def _new_id() -> str:
 
 def _reported(report: Report, event: str) -> Callable[[str], None]:
     return lambda detail: report(Happening(event, "", "", detail))
-
-
-def _checked(check: Callable[[], object]) -> str:
-    try:
-        check()
-    except TableNotFound:
-        return "ok"
-    except PipelineError as error:
-        return type(error).__name__
-    return "ok"

@@ -31,7 +31,8 @@ class EngineTable:
     """The table `name` as a statement reads it. `reference` is the identifier that stands for it in the SQL.
 
     `columns` are all columns of the table (what an actor may see was decided before, in the SQL itself);
-    `location` is where the engine reads it, `snapshot_id` the state to read, or None for the newest.
+    `location` is where the engine reads it, `snapshot_id` the state to read, or None for the newest, which
+    at the planning was `newest_id`, if the table had any.
     """
 
     reference: str
@@ -39,6 +40,7 @@ class EngineTable:
     location: str
     snapshot_id: int | None = None
     name: str = ""
+    newest_id: int | None = None
 
 
 @dataclass(frozen=True)

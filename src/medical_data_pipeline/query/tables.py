@@ -135,8 +135,9 @@ class TableRewriter:
         while reference in self.taken_names or reference in self.found:
             number += 1
             reference = f"{table.name}_{number}"
+        newest = table.snapshots[-1].snapshot_id if table.snapshots else None
         self.found[reference] = EngineTable(
-            reference, table.columns, table.metadata_location, snapshot, table.name
+            reference, table.columns, table.metadata_location, snapshot, table.name, newest
         )
         return reference
 

@@ -11,7 +11,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from medical_data_pipeline.adapters.aws.athena_failures import failure_of
-from medical_data_pipeline.adapters.aws.athena_statement import AthenaStatement, Snapshot, athena_statement
+from medical_data_pipeline.adapters.aws.athena_statement import AthenaStatement, athena_statement
 from medical_data_pipeline.adapters.aws.athena_types import ZONED_TEXT, AthenaColumn, parse_type
 from medical_data_pipeline.adapters.aws.athena_values import Read, reader_of
 from medical_data_pipeline.adapters.aws.aws_clients import Client
@@ -79,7 +79,6 @@ class AthenaQueryEngine(QueryEngine):
         client: Client,
         queries: DynamoDbQueries,
         settings: AthenaSettings,
-        snapshot_of: Snapshot,
         describe: Describe,
         fetch: Fetch,
         write: Write,
@@ -87,7 +86,6 @@ class AthenaQueryEngine(QueryEngine):
         self._client = client
         self._queries = queries
         self._settings = settings
-        self._snapshot_of = snapshot_of
         self._describe = describe
         self._fetch = fetch
         self._write = write
@@ -99,7 +97,7 @@ class AthenaQueryEngine(QueryEngine):
         if self._queries.find(query_id) is not None:
             return
         columns = self._describe(statement)
-        made = athena_statement(statement, self._settings.database, self._snapshot_of, columns)
+        made = athena_statement(statement, self._settings.database, columns)
         execution_id = self._started(query_id, made)
         if columns is None and statement.column_names:
             columns = tuple(AthenaColumn(name) for name in statement.column_names)

@@ -1,6 +1,6 @@
 """A checked statement as Athena takes it: tables by their names and states, values as parameters."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -21,9 +21,6 @@ _CHANGING_NODES = (
     *(exp.Rand, exp.TableSample, exp.CurrentUser),
 )
 
-Snapshot = Callable[[EngineTable], int | None]
-"""The snapshot that a table's planned state is, or None where it has none yet."""
-
 
 @dataclass(frozen=True)
 class AthenaStatement:
@@ -39,10 +36,7 @@ class AthenaStatement:
 
 
 def athena_statement(
-    statement: EngineStatement,
-    database: str,
-    snapshot_of: Snapshot,
-    columns: tuple[AthenaColumn, ...] | None,
+    statement: EngineStatement, database: str, columns: tuple[AthenaColumn, ...] | None
 ) -> AthenaStatement:
     """`columns` are the result's columns with their types, where those are known.
 
@@ -55,7 +49,7 @@ def athena_statement(
     try:
         tree = parse(statement.sql)
         tables = {table.reference: table for table in statement.tables}
-        is_pinned = _name_tables(tree, tables, database, snapshot_of)
+        is_pinned = _name_tables(tree, tables, database)
         tree, json_columns = _with_json(tree, columns or ())
         parameters = _bound(tree, statement.parameters)
         return AthenaStatement(render(tree), parameters, json_columns, is_pinned and not _is_changing(tree))
@@ -63,10 +57,8 @@ def athena_statement(
         raise QueryRejected("SQL_UNSUPPORTED", "a part of the statement is not supported") from None
 
 
-def _name_tables(
-    tree: exp.Expr, tables: Mapping[str, EngineTable], database: str, snapshot_of: Snapshot
-) -> bool:
-    """Whether each table is pinned to a state: one that changed since the planning cannot be."""
+def _name_tables(tree: exp.Expr, tables: Mapping[str, EngineTable], database: str) -> bool:
+    """Whether each table is pinned to a state: one that has none yet cannot be."""
     is_pinned = True
     for node in list(tree.find_all(exp.Table)):
         table = tables.get(node.name) if not node.args.get("db") else None
@@ -75,7 +67,7 @@ def _name_tables(
         node.set("this", exp.to_identifier(table.name, quoted=True))
         node.set("db", exp.to_identifier(database, quoted=True))
         node.set("catalog", exp.to_identifier(CATALOG, quoted=True))
-        snapshot = table.snapshot_id if table.snapshot_id is not None else snapshot_of(table)
+        snapshot = table.snapshot_id if table.snapshot_id is not None else table.newest_id
         is_pinned &= snapshot is not None
         if snapshot is not None:
             version = exp.Version(this="VERSION", kind="AS OF", expression=exp.Literal.number(snapshot))
