@@ -1,7 +1,6 @@
 """`make cold-start`: what a function costs before it answers, with the packages that its image has."""
 
 import json
-import logging
 import os
 import shutil
 import subprocess
@@ -10,11 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import httpx
-from moto.server import ThreadedMotoServer
-
-from medical_data_pipeline.adapters.aws.aws_clients import aws_client
-from tests.aws_emulator import DATABASE, LEDGER_TABLE, QUERIES_TABLE, REGION, make_resources
+from tests.served_aws import served_aws
 
 ROOT = Path(__file__).parents[1]
 FUNCTIONS = ("query", "glue_catalog", "conversion")
@@ -67,17 +62,20 @@ print(json.dumps([times, taken]))
 
 
 def main(folder: Path) -> None:
-    environ = _emulated()
-    for function in FUNCTIONS:
-        packages = _assembled(folder / function, function)
-        size_mb = sum(file.stat().st_size for file in packages.rglob("*") if file.is_file()) / 1e6
-        print(f"\n{function}: {size_mb:.0f} MB of packages; CPU seconds, the least of {ROUNDS} runs")
-        what = "requests" if function == "query" else "import"
-        runs = [_probe(packages, environ, what)[0] for _ in range(ROUNDS)]
-        for name, seconds in zip(STEPS, map(min, *runs), strict=False):
-            print(f"  {name:<28}{seconds:6.3f}")
-        for name, seconds in _by_library([_probe(packages, environ, "libraries")[1] for _ in range(ROUNDS)]):
-            print(f"    {name:<26}{seconds:6.3f}")
+    with served_aws(BUCKET) as environ:
+        for function in FUNCTIONS:
+            _measure(function, _assembled(folder / function, function), os.environ | environ)
+
+
+def _measure(function: str, packages: Path, environ: dict[str, str]) -> None:
+    size_mb = sum(file.stat().st_size for file in packages.rglob("*") if file.is_file()) / 1e6
+    print(f"\n{function}: {size_mb:.0f} MB of packages; CPU seconds, the least of {ROUNDS} runs")
+    what = "requests" if function == "query" else "import"
+    runs = [_probe(packages, environ, what)[0] for _ in range(ROUNDS)]
+    for name, seconds in zip(STEPS, map(min, *runs), strict=False):
+        print(f"  {name:<28}{seconds:6.3f}")
+    for name, seconds in _by_library([_probe(packages, environ, "libraries")[1] for _ in range(ROUNDS)]):
+        print(f"    {name:<26}{seconds:6.3f}")
 
 
 def _by_library(runs: Sequence[Mapping[str, float]]) -> list[tuple[str, float]]:
@@ -107,37 +105,6 @@ def _assembled(packages: Path, function: str) -> Path:
         ["sh", ROOT / "functions" / "trim-packages", packages], check=True, env=os.environ | {"PATH": path}
     )
     return packages
-
-
-def _emulated() -> dict[str, str]:
-    """The environment of a function in an account that this process emulates."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    address = f"http://{host}:{port}"
-    reach = {"AWS_ENDPOINT_URL": address, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-    os.environ.update(reach | {"AWS_DEFAULT_REGION": REGION})
-    httpx.post(f"{address}/moto-api/reset").raise_for_status()
-    make_resources(BUCKET)
-    queue = aws_client("sqs").create_queue(QueueName="q")["QueueUrl"]
-    settings = {
-        "BUCKET": BUCKET,
-        "LEDGER_TABLE": LEDGER_TABLE,
-        "GLUE_DATABASE": DATABASE,
-        "DEFAULT_TABLE": "medical_records",
-        "QUERIES_TABLE": QUERIES_TABLE,
-        "WORKGROUP": "query",
-        "RESULT_PREFIX": "query-results/",
-        "CONVERSION_QUEUE_URL": queue,
-        "CATALOG_QUEUE_URL": queue,
-        "UPLOAD_ROLE_ARN": "arn:aws:iam::123456789012:role/upload",
-        "POWERTOOLS_SERVICE_NAME": "query",
-        "POWERTOOLS_METRICS_NAMESPACE": "MedicalDataPipeline",
-        "AWS_LAMBDA_FUNCTION_NAME": "f",
-        "AWS_XRAY_SDK_ENABLED": "false",
-    }
-    return {**os.environ, **settings}
 
 
 if __name__ == "__main__":

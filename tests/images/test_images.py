@@ -7,15 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from moto.server import ThreadedMotoServer
 
 from medical_data_pipeline.adapters.aws.aws_clients import aws_client
 from tests.aws_bench import BUCKET, object_event, sqs_batch
-from tests.aws_emulator import DATABASE, LEDGER_TABLE, QUERIES_TABLE, REGION, make_resources
 from tests.images.conftest import FUNCTIONS, ROOT
 from tests.images.containers import MEMORY_MB, Store
+from tests.served_aws import served_aws
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -25,41 +23,9 @@ ROWS = 30_000
 
 
 @pytest.fixture
-def environ(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
-    """The environment of a function, in an account that this process emulates."""
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    reach = {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_REGION": REGION,
-    }
-    for name, value in reach.items():
-        monkeypatch.setenv(name, value)
-    httpx.post(f"http://{host}:{port}/moto-api/reset")
-    make_resources(BUCKET)
-    queue = aws_client("sqs").create_queue(QueueName="q")["QueueUrl"]
-    settings = {
-        "BUCKET": BUCKET,
-        "LEDGER_TABLE": LEDGER_TABLE,
-        "GLUE_DATABASE": DATABASE,
-        "DEFAULT_TABLE": "medical_records",
-        "QUERIES_TABLE": QUERIES_TABLE,
-        "WORKGROUP": "query",
-        "RESULT_PREFIX": "query-results/",
-        "CONVERSION_QUEUE_URL": queue,
-        "CATALOG_QUEUE_URL": queue,
-        "UPLOAD_ROLE_ARN": "arn:aws:iam::123456789012:role/upload",
-        "POWERTOOLS_SERVICE_NAME": "test",
-        "POWERTOOLS_METRICS_NAMESPACE": "MedicalDataPipeline",
-        "AWS_XRAY_SDK_ENABLED": "false",
-        "AWS_LAMBDA_FUNCTION_NAME": "f",
-    }
-    yield reach | settings
-    server.stop()
+def environ() -> Iterator[dict[str, str]]:
+    with served_aws(BUCKET) as environ:
+        yield environ
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

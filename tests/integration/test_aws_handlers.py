@@ -3,46 +3,21 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
-from moto.server import ThreadedMotoServer
 
 from medical_data_pipeline.adapters.aws.aws_clients import aws_client
 from tests.aws_bench import BUCKET, object_event, sqs_batch
-from tests.aws_emulator import DATABASE, LEDGER_TABLE, REGION, make_resources
+from tests.aws_emulator import DATABASE
 from tests.lambda_runtime import running
+from tests.served_aws import served_aws
 
 CANARY = "Zyxwvut"
 
 
 @pytest.fixture
-def environ(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    settings = {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_REGION": REGION,
-        "BUCKET": BUCKET,
-        "LEDGER_TABLE": LEDGER_TABLE,
-        "GLUE_DATABASE": DATABASE,
-        "DEFAULT_TABLE": "medical_records",
-        "POWERTOOLS_SERVICE_NAME": "test",
-        "POWERTOOLS_METRICS_NAMESPACE": "MedicalDataPipeline",
-        "AWS_XRAY_SDK_ENABLED": "false",
-        "AWS_LAMBDA_FUNCTION_NAME": "f",
-    }
-    for name, value in settings.items():
-        monkeypatch.setenv(name, value)
-    # What an earlier test of this process left in the emulator.
-    httpx.post(f"http://{host}:{port}/moto-api/reset")
-    make_resources(BUCKET)
-    url = aws_client("sqs").create_queue(QueueName="q")["QueueUrl"]
-    yield settings | {"CONVERSION_QUEUE_URL": url, "CATALOG_QUEUE_URL": url}
-    server.stop()
+def environ() -> Iterator[dict[str, str]]:
+    with served_aws(BUCKET) as environ:
+        yield environ
 
 
 def test_a_file_goes_through_both_functions_and_their_logs_hold_no_cell_and_no_key(
