@@ -75,6 +75,30 @@ def test_what_users_have_typed_for_long_is_in_the_readme() -> None:
         assert typed in text
 
 
+@pytest.mark.parametrize("given", [{}, {"AWS_ACCESS_KEY_ID": "mine", "AWS_SECRET_ACCESS_KEY": "my-secret"}])
+def test_a_request_is_signed_with_the_keys_of_whoever_is_logged_in(
+    tmp_path: Path, given: dict[str, str]
+) -> None:
+    (block,) = [each for each in blocks("README.md") if "curl --aws-sigv4" in each]
+    programs = {
+        "aws": 'test "$1" = s3 || echo "export AWS_ACCESS_KEY_ID=sso AWS_SECRET_ACCESS_KEY=sso-secret'
+        ' AWS_SESSION_TOKEN=session"',
+        "terraform": "echo an-output",
+        "curl": 'echo "$4|$6"',
+    }
+    for name, script in programs.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    environ = {"PATH": f"{tmp_path}:/usr/bin:/bin", "AWS_REGION": "eu-central-1", **given}
+
+    done = subprocess.run(["sh", "-ec", block], env=environ, capture_output=True, text=True, check=False)
+
+    signed = (
+        "mine:my-secret|x-amz-security-token: " if given else "sso:sso-secret|x-amz-security-token: session"
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{signed}\n", "")
+
+
 def test_the_costs_in_the_documents_are_those_of_the_script() -> None:
     script = ROOT / "scripts" / "costs.py"
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True)
