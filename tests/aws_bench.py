@@ -155,6 +155,25 @@ def object_event(key: str, size: int, etag: str, sequencer: str) -> dict[str, An
     }
 
 
+def request_event(path: str) -> dict[str, Any]:
+    """A GET as the gateway passes it on."""
+    return {
+        "resource": path,
+        "path": path,
+        "httpMethod": "GET",
+        "headers": {"Host": "api"},
+        "multiValueHeaders": {"Host": ["api"]},
+        "queryStringParameters": None,
+        "multiValueQueryStringParameters": None,
+        "requestContext": {
+            "stage": "production",
+            "identity": {"userArn": "arn:aws:iam::123456789012:user/ann"},
+        },
+        "body": None,
+        "isBase64Encoded": False,
+    }
+
+
 def sqs_batch(*bodies: Mapping[str, Any], receives: int = 1) -> dict[str, Any]:
     return {
         "Records": [

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from medical_data_pipeline.adapters.aws.aws_clients import aws_client
-from tests.aws_bench import BUCKET, object_event, sqs_batch
+from tests.aws_bench import BUCKET, object_event, request_event, sqs_batch
 from tests.images.conftest import FUNCTIONS, ROOT
 from tests.images.containers import MEMORY_MB, Store
 from tests.served_aws import served_aws
@@ -63,7 +63,7 @@ def test_a_file_goes_through_the_images_within_512_mb_and_with_nothing_writable_
         with store.running(images["glue_catalog"], environ, log) as (catalog, _):
             committed = catalog.invoke(sqs_batch(object_event(manifest(), 1, "e", "01")))
         with store.running(images["query"], environ, log) as (query, _):
-            told = [query.invoke(request(path)) for path in ("/tables/labs", "/loads")]
+            told = [query.invoke(request_event(path)) for path in ("/tables/labs", "/loads")]
 
     said = (tmp_path / "log").read_text()
     assert (converted, committed) == ((True, {"batchItemFailures": []}),) * 2, said
@@ -139,21 +139,3 @@ def put(key: str, content: str) -> dict[str, Any]:
 def manifest() -> str:
     listed = aws_client("s3").list_objects_v2(Bucket=BUCKET, Prefix="record_folders/")["Contents"]
     return next(str(each["Key"]) for each in listed if each["Key"].endswith("manifest.json"))
-
-
-def request(path: str) -> dict[str, Any]:
-    return {
-        "resource": path,
-        "path": path,
-        "httpMethod": "GET",
-        "headers": {"Host": "api"},
-        "multiValueHeaders": {"Host": ["api"]},
-        "queryStringParameters": None,
-        "multiValueQueryStringParameters": None,
-        "requestContext": {
-            "stage": "production",
-            "identity": {"userArn": "arn:aws:iam::123456789012:user/ann"},
-        },
-        "body": None,
-        "isBase64Encoded": False,
-    }

@@ -1,12 +1,13 @@
 """The handlers as Lambda runs them: under awslambdaric, in processes of their own."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from medical_data_pipeline.adapters.aws.aws_clients import aws_client
-from tests.aws_bench import BUCKET, object_event, sqs_batch
+from tests.aws_bench import BUCKET, object_event, request_event, sqs_batch
 from tests.aws_emulator import DATABASE
 from tests.lambda_runtime import running
 from tests.served_aws import served_aws
@@ -47,6 +48,25 @@ def test_a_file_goes_through_both_functions_and_their_logs_hold_no_cell_and_no_k
     assert CANARY not in said
     table = aws_client("glue").get_table(DatabaseName=DATABASE, Name="labs")["Table"]
     assert table["Parameters"]["table_type"] == "ICEBERG"
+
+
+def test_the_log_of_a_request_has_the_form_of_the_other_functions_logs(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    handler = "medical_data_pipeline.entrypoints.query_lambda.handler"
+    with (tmp_path / "log").open("wb") as log, running(handler, environ, log) as query:
+        is_answered, answer = query.invoke(request_event("/tables"))
+
+    said = [line for line in (tmp_path / "log").read_text().splitlines() if "answered" in line]
+    assert (is_answered, answer["statusCode"], len(said)) == (True, 200, 1), said
+    line = json.loads(said[0])
+    assert {
+        "message": "answered",
+        "service": "test",
+        "route": "/tables",
+        "status": 200,
+    }.items() <= line.items()
+    assert line["request_id"] == answer["headers"]["x-request-id"] != line["function_request_id"]
 
 
 def test_a_function_without_its_settings_says_which_are_missing(

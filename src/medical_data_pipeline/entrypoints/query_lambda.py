@@ -1,5 +1,6 @@
 """The Lambda handler of the query function: the same HTTP application, carried by Mangum."""
 
+import logging
 import os
 from collections.abc import Mapping
 from functools import cache
@@ -34,10 +35,20 @@ class BelowStage:
 @cache
 def carried() -> Mangum:
     """Made at the first request and kept: a cold start is paid for once."""
+    _log_by(logger)
     app = query_app(QuerySettings.from_environ(os.environ), surroundings(logger, metrics))
     return Mangum(cast(Any, BelowStage(app)), lifespan="off", text_mime_types=TEXT)
 
 
+def _log_by(powertools: Logger) -> None:
+    """Have what the application logs written as the other functions write it, not by Lambda's handler."""
+    application = logging.getLogger("medical_data_pipeline")
+    application.handlers = [powertools.registered_handler]
+    application.setLevel(powertools.log_level)
+    application.propagate = False
+
+
 def handler(event: Mapping[str, Any], context: LambdaContext) -> Mapping[str, Any]:
-    logger.append_keys(request_id=context.aws_request_id)
+    # `request_id` is the one that the caller is told.
+    logger.append_keys(function_request_id=context.aws_request_id)
     return cast(Mapping[str, Any], carried()(cast(Any, event), cast(Any, context)))
