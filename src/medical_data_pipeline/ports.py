@@ -18,13 +18,7 @@ from medical_data_pipeline.model.conversion import (
 )
 from medical_data_pipeline.model.load import Load, LoadState, Manifest, RowCounts
 from medical_data_pipeline.model.objects import ObjectHead, ObjectRef
-from medical_data_pipeline.model.query import (
-    Actor,
-    EngineStatement,
-    QueryStatus,
-    ResultFormat,
-    ResultPage,
-)
+from medical_data_pipeline.model.query import Actor, EngineStatement, QueryStatus, ResultFormat, ResultPage
 from medical_data_pipeline.model.table import Table
 
 Clock = Callable[[], datetime]
@@ -258,6 +252,10 @@ class Ledger(ABC):
     @abstractmethod
     def latest(self, source: ObjectRef) -> Load | None:
         """The load of `source` with the highest sequencer, or None."""
+
+    def latest_of(self, sources: Sequence[ObjectRef]) -> Mapping[ObjectRef, Load]:
+        """`latest` of each source that has one."""
+        return {source: load for source in sources if (load := self.latest(source)) is not None}
 
     @abstractmethod
     def list(self, wanted: LoadFilter) -> Sequence[Load]:

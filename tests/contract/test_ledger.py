@@ -313,6 +313,20 @@ def test_several_loads_are_found_at_once_and_those_that_are_not_there_left_out(l
     assert dict(ledger.find_many([])) == {}
 
 
+def test_the_newest_loads_of_many_sources_are_found_at_once(ledger: Ledger) -> None:
+    ledger.receive_many([load("one", "1"), load("two", "2"), load("x", "1", "b.csv")])
+    sources = [load("", "", name).source for name in ("b.csv", "a.csv", "c.csv", "a.csv")]
+    elsewhere = ObjectRef("other", sources[0].key)
+
+    found = ledger.latest_of([*sources, elsewhere])
+
+    assert {source.key: each.version for source, each in found.items()} == {
+        sources[0].key: "x",
+        sources[1].key: "two",
+    }
+    assert dict(ledger.latest_of([])) == {}
+
+
 def test_many_are_received_as_one_after_the_other(ledger: Ledger) -> None:
     sent = [load("one", "1"), load("x", "1", "b.csv"), load("two", "2"), load("one", "1"), load("three", "1")]
 

@@ -9,18 +9,20 @@ from medical_data_pipeline.model.load import Load
 
 MAX_TOGETHER = 100
 _MAX_BYTES_TOGETHER = 4 << 20
-# Nobody waits for a batch to fill: it is what has come while as many as this were at work on the table.
-_BATCHES_AT_ONCE = 2
 
 
 class ConversionQueue:
-    """First come, first served, table by table. `can_share` tells which loads may be converted together."""
+    """First come, first served, table by table. `can_share` tells which loads may be converted together.
+
+    Of those one batch is at work for each table: the next is what has come meanwhile, so that nobody waits
+    for a batch to fill, and the busier it gets the larger they are.
+    """
 
     def __init__(self, can_share: Callable[[Load], bool]) -> None:
         self._can_share = can_share
         self._changed = Condition()
         self._waiting: OrderedDict[str, deque[Load]] = OrderedDict()
-        self._at_work: dict[str, int] = {}
+        self._at_work: set[str] = set()
 
     def put(self, load: Load) -> None:
         key = load.table if self._can_share(load) else f"load {load.load_id}"
@@ -42,7 +44,7 @@ class ConversionQueue:
                 self._done(key)
 
     def _free(self) -> str | None:
-        return next((key for key in self._waiting if self._at_work.get(key, 0) < _BATCHES_AT_ONCE), None)
+        return next((key for key in self._waiting if key not in self._at_work), None)
 
     def _batch(self, key: str) -> list[Load]:
         waiting = self._waiting[key]
@@ -55,12 +57,10 @@ class ConversionQueue:
             self._waiting.move_to_end(key)
         else:
             del self._waiting[key]
-        self._at_work[key] = self._at_work.get(key, 0) + 1
+        self._at_work.add(key)
         return batch
 
     def _done(self, key: str) -> None:
         with self._changed:
-            self._at_work[key] -= 1
-            if not self._at_work[key]:
-                del self._at_work[key]
+            self._at_work.discard(key)
             self._changed.notify()

@@ -17,6 +17,8 @@ MAX_TOGETHER = 100
 _MAX_BYTES_TOGETHER = 4 << 20
 # To look through very many files takes long, and must not be all that is done when nothing comes.
 _IDLE_PAUSE_SHARE = 10
+# But whoever drops a file does not wait for minutes, even where a busy machine made a scan slow.
+_MAX_IDLE_PAUSE_S = 10.0
 
 
 class Reconciler:
@@ -45,7 +47,7 @@ class Reconciler:
         return self._thread is None or not self._thread.is_alive()
 
     def scan(self) -> int:
-        """Announce every raw object that is new or changed since the last scan; returns how many were new.
+        """Announce every raw object that is new or changed since the last scan; returns how many there were.
 
         The oldest first, since the first file of a table decides what types it has.
         """
@@ -53,10 +55,12 @@ class Reconciler:
         for batch in self._batches():
             if self._stopping.is_set():
                 break
+            found += len(batch)
             try:
-                found += self._announced(batch)
+                self._announce(batch)
             except PipelineError:
-                found += sum(self._announced_alone(head) for head in batch)
+                for head in batch:
+                    self._announce_alone(head)
         return found
 
     def _batches(self) -> Iterator[list[ObjectHead]]:
@@ -79,19 +83,16 @@ class Reconciler:
             if not is_known and abs(self._clock() - head.modified_at) >= QUIET_TIME:
                 yield head
 
-    def _announced_alone(self, head: ObjectHead) -> int:
+    def _announce_alone(self, head: ObjectHead) -> None:
         try:
-            return self._announced([head])
+            self._announce([head])
         except PipelineError as error:
             # The others must not wait for this one; the next scan looks at it again.
             self._on_error(type(error).__name__)
-            return 0
 
-    def _announced(self, batch: Sequence[ObjectHead]) -> int:
-        complete = [head if head.version else self._store.head(head.ref) for head in batch]
-        found = self._intake.announce_all(complete)
+    def _announce(self, batch: Sequence[ObjectHead]) -> None:
+        self._intake.announce_all([head if head.version else self._store.head(head.ref) for head in batch])
         self._known.update({head.ref.key: _state(head) for head in batch})
-        return found
 
     def _run(self, period_s: float) -> None:
         pause_s = period_s
@@ -103,7 +104,11 @@ class Reconciler:
             except Exception as error:
                 # Whatever it was, the thread has to be there for the next scan.
                 self._on_error(type(error).__name__)
-            pause_s = period_s if found else max(period_s, _IDLE_PAUSE_SHARE * (monotonic() - started))
+            pause_s = period_s if found else max(period_s, _idle_pause_s(monotonic() - started))
+
+
+def _idle_pause_s(scan_s: float) -> float:
+    return min(_MAX_IDLE_PAUSE_S, _IDLE_PAUSE_SHARE * scan_s)
 
 
 def _state(head: ObjectHead) -> tuple[int, datetime]:

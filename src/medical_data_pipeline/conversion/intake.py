@@ -131,7 +131,7 @@ class IntakeService:
         it is no raw file.
         """
         with self.lock(head.ref.key):
-            found = self._found(head)
+            found = self._found(head, self.ledger.latest(head.ref))
             return Upload(self._entered(found.load), is_new=True) if found and found.is_new else found
 
     def announce_all(self, heads: Sequence[ObjectHead]) -> int:
@@ -139,19 +139,19 @@ class IntakeService:
         with ExitStack() as held:
             for key in sorted({head.ref.key for head in heads}):
                 held.enter_context(self.lock(key))
-            found = [self._found(head) for head in heads]
+            latest = self.ledger.latest_of([head.ref for head in heads])
+            found = (self._found(head, latest.get(head.ref)) for head in heads)
             loads = self.ledger.receive_many([each.load for each in found if each and each.is_new])
             for load in loads:
                 self._tell(load)
         return len(loads)
 
-    def _found(self, head: ObjectHead) -> Upload | None:
-        """The load of an object, which the ledger knows or is still to be told of; None for no raw file."""
+    def _found(self, head: ObjectHead, latest: Load | None) -> Upload | None:
+        """The load of an object, `latest` if it has its content, or a new one; None for no raw file."""
         try:
             table = self.datasets.for_key(head.ref.key).table
         except InvalidObjectRef:
             return None
-        latest = self.ledger.latest(head.ref)
         if latest is not None and content_version(latest.version) == head.version:
             return Upload(latest, is_new=False)
         return Upload(self._load(head, table, head.version), is_new=True)

@@ -1,8 +1,9 @@
 """The reconciler: every file gets its turn, and a stop does not wait for all of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from time import monotonic, sleep
 from typing import cast
 
 import pytest
@@ -65,6 +66,37 @@ def test_a_file_that_is_being_copied_under_a_hidden_name_is_left_alone() -> None
     reconciler(intake, [], 0, keys=("t/.a.csv.Zz9", ".rsync-partial/a.csv", "t/a.csv")).scan()
 
     assert intake.keys == ["input/t/a.csv"]
+
+
+class SlowList(MemoryObjectStore):
+    """Takes its time to list, and notes when it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[float] = []
+
+    def list(self, bucket: str, prefix: str) -> Iterator[ObjectHead]:
+        self.asked.append(monotonic())
+        sleep(0.2)
+        return super().list(bucket, prefix)
+
+
+def test_after_a_slow_scan_of_files_that_were_uploaded_dropped_ones_do_not_wait_long() -> None:
+    store = SlowList()
+    store.put(ObjectRef("local", "input/t/a.csv"), iter([b"id\n1\n"]))
+    intake = Announcements()
+    scanning = Reconciler(
+        store, cast(IntakeService, intake), FixedClock(NOON + timedelta(minutes=1)), lambda error: None
+    )
+
+    scanning.start(0.05)
+    deadline = monotonic() + 10
+    while len(store.asked) < 2 and monotonic() < deadline:
+        sleep(0.01)
+    scanning.stop(10.0)
+
+    assert intake.keys == ["input/t/a.csv"]
+    assert store.asked[1] - store.asked[0] < 1.5  # ten times as long as the scan, had it found nothing
 
 
 def test_a_file_that_cannot_be_taken_in_is_tried_again_and_does_not_stop_the_others() -> None:

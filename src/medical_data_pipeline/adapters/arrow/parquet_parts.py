@@ -14,10 +14,10 @@ from medical_data_pipeline.errors import BackendUnavailable, StorageFull
 from medical_data_pipeline.model.conversion import WrittenFile
 
 ROWS_A_GROUP = 120_000
-_BYTES_A_GROUP = 48 << 20
+_BYTES_A_GROUP = 32 << 20
 _MAX_PART_BYTES = 400 << 20
 # The writer keeps some kilobytes about each column of each group of rows until its file is closed.
-_MAX_PART_CHUNKS = 20_000
+_MAX_PART_CHUNKS = 10_000
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 

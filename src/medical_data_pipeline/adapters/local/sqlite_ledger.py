@@ -63,7 +63,7 @@ class SqliteLedger(Ledger):
         return self._commits.run(lambda connection: _receive(connection, load))
 
     def receive_many(self, loads: Sequence[Load]) -> Sequence[Load]:
-        return self._commits.run(lambda connection: [_receive(connection, load) for load in loads])
+        return self._commits.run(lambda connection: _receive_all(connection, loads))
 
     def advance(  # noqa: PLR0913 - as the port has it
         self,
@@ -97,7 +97,11 @@ class SqliteLedger(Ledger):
         return {load.load_id: load for part in parts for load in self._read(partial(_found, load_ids=part))}
 
     def latest(self, source: ObjectRef) -> Load | None:
-        return self._read(lambda connection: _latest(connection, source))
+        return self._read(lambda connection: _newest(_of_source(connection, source)))
+
+    def latest_of(self, sources: Sequence[ObjectRef]) -> dict[ObjectRef, Load]:
+        found = self._read(lambda connection: _of_sources(connection, sources))
+        return {source: load for source, loads in found.items() if (load := _newest(loads)) is not None}
 
     def list(self, wanted: LoadFilter) -> Sequence[Load]:
         condition = (
@@ -141,17 +145,30 @@ def _next_sequencer(connection: sqlite3.Connection) -> str:
     return f"{connection.execute(statement).fetchall()[0][0]:020d}"
 
 
-def _receive(connection: sqlite3.Connection, load: Load) -> Load:
+def _receive_all(connection: sqlite3.Connection, loads: Sequence[Load]) -> Sequence[Load]:
+    """`_receive` for each; what is known of their sources is asked at once."""
+    known = _of_sources(connection, [load.source for load in loads])
+    received = []
+    for load in loads:
+        # Of a source that comes twice, the second has to find the first.
+        of_source = known.pop(load.source, None)
+        received.append(_receive(connection, load, of_source))
+    return received
+
+
+def _receive(connection: sqlite3.Connection, load: Load, of_source: Sequence[Load] | None = None) -> Load:
+    """`of_source` are all loads of its source, or None where they have to be looked up."""
     if not load.sequencer:
         load = dataclasses.replace(load, sequencer=_next_sequencer(connection))
-    known = _find(connection, load.load_id)
-    of_source = _of_source(connection, load.source)
+    if of_source is None:
+        of_source = _of_source(connection, load.source)
+    known = next((each for each in of_source if each.load_id == load.load_id), None)
     match decide_arrival(known, _newest(of_source), load):
         case Arrival.RECEIVE:
             _supersede_older(connection, of_source, load)
-            return _record(connection, load, LoadState.RECEIVED)
+            return _record(connection, load, LoadState.RECEIVED, is_new=known is None)
         case Arrival.SUPERSEDE:
-            return _record(connection, load, LoadState.SUPERSEDED)
+            return _record(connection, load, LoadState.SUPERSEDED, is_new=known is None)
         case Arrival.RENEW:
             connection.execute(
                 "UPDATE loads SET sequencer = ? WHERE load_id = ?", (load.sequencer, load.load_id)
@@ -168,12 +185,13 @@ def _supersede_older(connection: sqlite3.Connection, of_source: Sequence[Load], 
             connection.execute(SUPERSEDE, step)
 
 
-def _record(connection: sqlite3.Connection, load: Load, state: LoadState) -> Load:
+def _record(connection: sqlite3.Connection, load: Load, state: LoadState, *, is_new: bool) -> Load:
     """Content that comes again is a new arrival: it takes the newest place in every listing."""
     recorded = dataclasses.replace(
         load, state=state, rows=RowCounts(), reason="", detail="", attempts=0, prefix=""
     )
-    connection.execute("DELETE FROM loads WHERE load_id = ?", (load.load_id,))
+    if not is_new:
+        connection.execute("DELETE FROM loads WHERE load_id = ?", (load.load_id,))
     connection.execute(INSERT, _row(recorded))
     return recorded
 
@@ -215,13 +233,25 @@ def _require(load: Load | None) -> Load:
     return load
 
 
-def _latest(connection: sqlite3.Connection, source: ObjectRef) -> Load | None:
-    return _newest(_of_source(connection, source))
-
-
 def _of_source(connection: sqlite3.Connection, source: ObjectRef) -> Sequence[Load]:
     condition = " WHERE bucket = :bucket AND key = :key ORDER BY arrival"
     return _all(connection, SELECT + condition, {"bucket": source.bucket, "key": source.key})
+
+
+def _of_sources(
+    connection: sqlite3.Connection, sources: Sequence[ObjectRef]
+) -> dict[ObjectRef, Sequence[Load]]:
+    """All loads of each source, in the order of their arrival."""
+    found: dict[ObjectRef, list[Load]] = {source: [] for source in sources}
+    for bucket in {source.bucket for source in sources}:
+        keys = sorted({source.key for source in sources if source.bucket == bucket})
+        for start in range(0, len(keys), MAX_IDS):
+            part = {f"key{number}": key for number, key in enumerate(keys[start : start + MAX_IDS])}
+            marks = ",".join(f":{name}" for name in part)
+            condition = f" WHERE bucket = :bucket AND key IN ({marks}) ORDER BY arrival"
+            for load in _all(connection, SELECT + condition, {"bucket": bucket, **part}):
+                found[load.source].append(load)
+    return {**found}
 
 
 def _newest(loads: Sequence[Load]) -> Load | None:
