@@ -101,7 +101,9 @@ class Commits:
             load = self.ledger.find(manifest.load_id)
         except LoadNotFound:
             return False
-        return load.state is LoadState.RECEIVED and load.sequencer == manifest.sequencer
+        # It may have been converted since it was found not to be.
+        is_unfinished = load.state in (LoadState.RECEIVED, LoadState.CONVERTED)
+        return is_unfinished and load.sequencer == manifest.sequencer
 
     def _tell(self, done: CommitReport) -> None:
         for event, manifests in (("committed", done.committed), ("superseded", done.superseded)):
