@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PEERS := .venv-peers
 LOCKS := requirements/build.txt requirements/runtime.txt
+# What PyIceberg's own command line needs, and a function does not.
+COMMAND_LINES := $(addprefix --no-emit-package ,click markdown-it-py mdurl pygments rich)
 
 .PHONY: help demo serve test check bench cold-start conformance faults lock clean
 
@@ -65,7 +67,7 @@ lock: $(VENV)/.runtime ## Lock the dependencies anew, with hashes and without ad
 	done
 	@for name in conversion glue_catalog query; do \
 	  uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-emit-index-url \
-	    --no-emit-find-links --custom-compile-command "make lock" -c requirements/dev.txt \
+	    --no-emit-find-links --custom-compile-command "make lock" -c requirements/dev.txt $(COMMAND_LINES) \
 	    functions/$$name/requirements.in -o functions/$$name/requirements.txt; \
 	done
 

@@ -46,6 +46,7 @@ def test_a_cold_start_of_the_query_function_waits_for_nothing_that_few_requests_
         "duckdb",
         "boto3",
         "s3transfer",
+        "prometheus_client",
         "regex",
         "sqlglot.dialects.duckdb",
         "multiprocessing",

@@ -38,6 +38,20 @@ def test_every_answer_is_one_the_document_names(case: Any) -> None:
     case.call_and_validate(headers=AUTHORIZED, checks=CHECKS)
 
 
+def test_the_parameters_that_a_route_knows_are_those_of_the_document() -> None:
+    documented = {
+        (method.upper(), parameter["name"])
+        for item in DOCUMENT["paths"].values()
+        for method, operation in item.items()
+        for parameter in operation.get("parameters", [])
+        if parameter["in"] == "query"
+    }
+    known = {(each.method, name) for each in APP.state.operations for name in each.query_parameters}
+
+    assert len(APP.state.operations) == len(OPERATIONS)
+    assert documented and known == documented
+
+
 @pytest.fixture(scope="module")
 def client() -> Iterator[TestClient]:
     with TestClient(APP) as client:

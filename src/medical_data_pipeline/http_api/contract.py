@@ -1,12 +1,14 @@
 """The OpenAPI document: complete, and what the application itself checks requests against."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
+from fastapi.dependencies.models import Dependant
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from medical_data_pipeline.http_api.documents import NewQuery
@@ -42,12 +44,12 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
     return document
 
 
-def operations(document: Mapping[str, Any]) -> tuple[Operation, ...]:
+def operations(routes: Iterable[APIRoute]) -> tuple[Operation, ...]:
+    """Of the routes themselves: a cold start on AWS does not wait for the document, which few ask for."""
     return tuple(
-        Operation(method.upper(), _path_pattern(path), _query_parameters(item[method]))
-        for path, item in document["paths"].items()
-        for method in _METHODS
-        if method in item
+        Operation(method, _path_pattern(route.path_format), _query_parameters(route.dependant))
+        for route in routes
+        for method in route.methods or ()
     )
 
 
@@ -70,9 +72,9 @@ def _path_pattern(path: str) -> re.Pattern[str]:
     return re.compile("".join(patterns), re.DOTALL)
 
 
-def _query_parameters(operation: Mapping[str, Any]) -> frozenset[str]:
-    parameters = operation.get("parameters", [])
-    return frozenset(each["name"] for each in parameters if each["in"] == "query")
+def _query_parameters(dependant: Dependant) -> frozenset[str]:
+    own = frozenset(field.alias for field in dependant.query_params)
+    return own.union(*map(_query_parameters, dependant.dependencies))
 
 
 async def require_known_parameters(request: Request) -> None:
@@ -88,6 +90,10 @@ async def require_known_parameters(request: Request) -> None:
         raise invalid_parameter("query", f"there is a parameter that is not known here; known are: {listed}")
     if len(names) != len(set(names)):
         raise invalid_parameter("query", "a parameter is there twice")
+
+
+KNOWN_PARAMETERS = [Depends(require_known_parameters)]
+"""What every router depends on. Not the application: FastAPI would then build each route a second time."""
 
 
 def matching(request: Request) -> list[Operation]:

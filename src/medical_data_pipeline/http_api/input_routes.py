@@ -19,7 +19,7 @@ from medical_data_pipeline.http_api.authentication import (
     credentials_of,
     services_of,
 )
-from medical_data_pipeline.http_api.contract import require_known_parameters
+from medical_data_pipeline.http_api.contract import KNOWN_PARAMETERS, require_known_parameters
 from medical_data_pipeline.http_api.documents import LoadInfo, load_info
 from medical_data_pipeline.http_api.input_keys import require_key
 from medical_data_pipeline.http_api.problem import RequestProblem, documented, invalid_parameter
@@ -51,7 +51,7 @@ class UploadRoute(APIRoute):
         return _put_input
 
 
-router = APIRouter(tags=["input"], route_class=UploadRoute)
+router = APIRouter(tags=["input"], dependencies=KNOWN_PARAMETERS, route_class=UploadRoute)
 
 # Stored as sent: conversion recognises packed files by their bytes.
 ENCODINGS = frozenset({"", "identity", "gzip", "zstd"})

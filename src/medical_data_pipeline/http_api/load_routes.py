@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from medical_data_pipeline.errors import ObjectNotFound
 from medical_data_pipeline.http_api.authentication import ActorHere, ServicesHere
+from medical_data_pipeline.http_api.contract import KNOWN_PARAMETERS
 from medical_data_pipeline.http_api.documents import LoadInfo, LoadList, load_info
 from medical_data_pipeline.http_api.page_tokens import make_page_token, parse_page_token
 from medical_data_pipeline.http_api.problem import documented
@@ -19,7 +20,7 @@ from medical_data_pipeline.model.objects import ObjectRef
 from medical_data_pipeline.model.receipt_json import receipt_of
 from medical_data_pipeline.ports import LoadFilter
 
-router = APIRouter(tags=["loads"])
+router = APIRouter(tags=["loads"], dependencies=KNOWN_PARAMETERS)
 
 
 LoadId = Annotated[str, Path(min_length=1, max_length=64)]

@@ -1,17 +1,17 @@
 """What Prometheus reads: counts and times, without a key, a name or a value in any label."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-METRICS_MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _BUCKETS_S = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 60.0, 300.0)
 
 
 class HttpMetrics:
-    """One application's metrics in a registry of its own."""
+    """One application's metrics in a registry of its own. `count_loads` gives loads by state."""
 
-    def __init__(self) -> None:
+    def __init__(self, count_loads: Callable[[], Mapping[str, int]]) -> None:
+        self._count_loads = count_loads
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "mdp_http_requests", "Requests answered", ("method", "route", "status"), registry=self._registry
@@ -42,7 +42,7 @@ class HttpMetrics:
     def query_answered(self, outcome: str) -> None:
         self._queries.labels(outcome).inc()
 
-    def exposition(self, loads_by_state: Mapping[str, int]) -> bytes:
-        for state, count in loads_by_state.items():
+    def exposition(self) -> bytes:
+        for state, count in self._count_loads().items():
             self._loads.labels(str(state)).set(count)
         return generate_latest(self._registry)

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from medical_data_pipeline.errors import PipelineError
 from medical_data_pipeline.http_api.authentication import ActorHere, ServicesHere
+from medical_data_pipeline.http_api.contract import KNOWN_PARAMETERS
 from medical_data_pipeline.http_api.documents import NewQuery, QueryInfo, QueryResults, query_info
 from medical_data_pipeline.http_api.page_tokens import parse_page_token
 from medical_data_pipeline.http_api.problem import RequestProblem, documented, invalid_parameter
@@ -17,7 +18,7 @@ from medical_data_pipeline.http_api.strict_body import read_body
 from medical_data_pipeline.http_api.threads import in_thread
 from medical_data_pipeline.model.query import QueryRequest, QueryStatus
 
-router = APIRouter(tags=["queries"])
+router = APIRouter(tags=["queries"], dependencies=KNOWN_PARAMETERS)
 
 QueryId = Annotated[str, Path(min_length=1, max_length=128)]
 Accept = Annotated[str | None, Header(include_in_schema=False)]

@@ -9,8 +9,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from medical_data_pipeline.http_api.metrics import HttpMetrics
 from medical_data_pipeline.http_api.problem import internal_problem, problem_response
+from medical_data_pipeline.http_api.services import Counts
 
 SAFE_HEADERS = {
     "Cache-Control": "no-store",
@@ -27,9 +27,9 @@ log = logging.getLogger(__name__)
 class RequestFrame:
     """Middleware, outermost but for the server's own."""
 
-    def __init__(self, app: ASGIApp, metrics: HttpMetrics) -> None:
+    def __init__(self, app: ASGIApp, counts: Counts) -> None:
         self._app = app
-        self._metrics = metrics
+        self._counts = counts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -54,7 +54,7 @@ class RequestFrame:
     def _report(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "(none)")
         method = scope["method"] if scope["method"] in METHODS else "(other)"
-        self._metrics.answered(method, route, status, seconds)
+        self._counts.answered(method, route, status, seconds)
         log.info(
             "answered",
             extra={

@@ -63,6 +63,35 @@ class ResultLinks(Protocol):
         """An address that gives the file to whoever has it, for some minutes."""
 
 
+class Counts(Protocol):
+    """Is told of what was asked, without anybody's name, key or value."""
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None: ...
+
+    def uploaded(self, size_bytes: int) -> None: ...
+
+    def query_answered(self, outcome: str) -> None: ...
+
+
+class Metrics(Counts, Protocol):
+    """Counts that are kept; `exposition` is all of them as Prometheus reads them."""
+
+    def exposition(self) -> bytes: ...
+
+
+class NoCounts:
+    """Where something else counts."""
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Not kept."""
+
+    def uploaded(self, size_bytes: int) -> None:
+        """Not kept."""
+
+    def query_answered(self, outcome: str) -> None:
+        """Not kept."""
+
+
 class HealthReport(Protocol):
     """Whether the program can do its work now; `checks` says of each part "ok" or what is wrong with it."""
 
@@ -93,10 +122,10 @@ class HttpLimits:
 class Services:
     """Everything behind the routes. Without `intake` there is no upload, without `replay` no replay.
 
-    `count_loads` gives the number of loads by state for /metrics. `page_token_key` signs page tokens:
-    several instances that serve the same results share one. `identify` tells who sends the request of an ASGI
-    scope, where a gateway has checked that already; then no token is looked at. With `uploads` there is
-    POST /uploads, and with `links` results as files are fetched from there.
+    `page_token_key` signs page tokens: several instances that serve the same results share one. `identify`
+    tells who sends the request of an ASGI scope, where a gateway has checked that already; then no token is
+    looked at. With `uploads` there is POST /uploads, with `metrics` GET /metrics, and with `links` results as
+    files are fetched from there.
     """
 
     tokens: TokenVerifier
@@ -108,7 +137,7 @@ class Services:
     health: Callable[[], HealthReport]
     intake: Intake | None = None
     replay: Callable[[str], Load] | None = None
-    count_loads: Callable[[], Mapping[str, int]] = dict
+    metrics: Metrics | None = None
     identify: Callable[[Mapping[str, Any]], Actor | None] | None = None
     uploads: UploadSigner | None = None
     links: ResultLinks | None = None

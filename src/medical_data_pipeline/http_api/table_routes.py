@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path
 
 from medical_data_pipeline.errors import TableNotFound
 from medical_data_pipeline.http_api.authentication import ActorHere, ServicesHere
+from medical_data_pipeline.http_api.contract import KNOWN_PARAMETERS
 from medical_data_pipeline.http_api.documents import TableInfo, TableList, TableSummary, table_info
 from medical_data_pipeline.http_api.problem import documented
 from medical_data_pipeline.http_api.services import Services
@@ -13,7 +14,7 @@ from medical_data_pipeline.model.query import Actor
 from medical_data_pipeline.model.table import Table
 from medical_data_pipeline.ports import TableAccess
 
-router = APIRouter(tags=["tables"])
+router = APIRouter(tags=["tables"], dependencies=KNOWN_PARAMETERS)
 
 
 @router.get("/tables", response_model=TableList, responses=documented(400, 401, 500, 503))

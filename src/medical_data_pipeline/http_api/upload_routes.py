@@ -9,12 +9,13 @@ from starlette.responses import JSONResponse, Response
 
 from medical_data_pipeline.errors import ObjectNotFound
 from medical_data_pipeline.http_api.authentication import ActorHere, ServicesHere
+from medical_data_pipeline.http_api.contract import KNOWN_PARAMETERS
 from medical_data_pipeline.http_api.input_keys import require_key
 from medical_data_pipeline.http_api.problem import documented
 from medical_data_pipeline.http_api.strict_body import read_body
 from medical_data_pipeline.http_api.threads import in_thread
 
-router = APIRouter(tags=["input"])
+router = APIRouter(tags=["input"], dependencies=KNOWN_PARAMETERS)
 # S3 takes no more in one upload of this kind.
 MAX_BYTES = 5 << 30
 

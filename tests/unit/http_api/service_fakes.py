@@ -14,6 +14,7 @@ from medical_data_pipeline.errors import (
     TableNotFound,
 )
 from medical_data_pipeline.http_api.app import create_app
+from medical_data_pipeline.http_api.metrics import HttpMetrics
 from medical_data_pipeline.http_api.services import HttpLimits, Services
 from medical_data_pipeline.model.keys import receipt_key
 from medical_data_pipeline.model.load import Load, LoadState, RowCounts
@@ -159,7 +160,7 @@ class Backstage:
             health=lambda: self.report,
             intake=self._intake(),
             replay=self._replay,
-            count_loads=lambda: {"committed": len(self.ledger.list(LoadFilter()))},
+            metrics=HttpMetrics(lambda: {"committed": len(self.ledger.list(LoadFilter()))}),
             limits=self.limits,
         )
         return create_app(replace(services, **replaced))

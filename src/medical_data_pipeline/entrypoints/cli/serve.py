@@ -25,6 +25,7 @@ from medical_data_pipeline.entrypoints.bound_socket import bound_socket
 from medical_data_pipeline.entrypoints.json_log import log_as_json, quiet_libraries
 from medical_data_pipeline.errors import SettingsError
 from medical_data_pipeline.http_api.app import create_app
+from medical_data_pipeline.http_api.metrics import HttpMetrics
 from medical_data_pipeline.http_api.services import Services
 
 # Service managers wait ten seconds: two of them go to queries, two to answers, the rest to loads in hand.
@@ -177,7 +178,7 @@ def _app(pipeline: LocalPipeline, tokens: TokenFile) -> FastAPI:
             health=pipeline.health,
             intake=pipeline.intake,
             replay=pipeline.replay,
-            count_loads=pipeline.ledger.counts,
+            metrics=HttpMetrics(pipeline.ledger.counts),
             page_token_key=secrets.token_bytes(32),
         )
     )
