@@ -2,6 +2,7 @@
 
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
+from sqlglot.tokenizer_core import Token
 
 from medical_data_pipeline.errors import QueryRejected
 from medical_data_pipeline.model.athena_sql import parse_tokens
@@ -15,7 +16,11 @@ def checked(sql: str, parameters: int = 0) -> exp.Expr:
     Raises:
         QueryRejected: with the reason; its message holds no literal of the statement.
     """
-    tokens = require_one_reading_statement(sql)
+    return checked_tokens(require_one_reading_statement(sql), sql, parameters)
+
+
+def checked_tokens(tokens: list[Token], sql: str, parameters: int) -> exp.Expr:
+    """`checked`, once `require_one_reading_statement` has made tokens of the text."""
     try:
         trees = parse_tokens(tokens, sql)
     except SqlglotError as error:
