@@ -47,7 +47,7 @@ class Reconciler:
         return self._thread is None or not self._thread.is_alive()
 
     def scan(self) -> int:
-        """Announce every raw object that is new or changed since the last scan; returns how many there were.
+        """Announce every raw object that is new or changed since the last scan; returns how many were.
 
         The oldest first, since the first file of a table decides what types it has.
         """
@@ -55,12 +55,10 @@ class Reconciler:
         for batch in self._batches():
             if self._stopping.is_set():
                 break
-            found += len(batch)
             try:
-                self._announce(batch)
+                found += self._announced(batch)
             except PipelineError:
-                for head in batch:
-                    self._announce_alone(head)
+                found += sum(self._announced_alone(head) for head in batch)
         return found
 
     def _batches(self) -> Iterator[list[ObjectHead]]:
@@ -83,16 +81,19 @@ class Reconciler:
             if not is_known and abs(self._clock() - head.modified_at) >= QUIET_TIME:
                 yield head
 
-    def _announce_alone(self, head: ObjectHead) -> None:
+    def _announced_alone(self, head: ObjectHead) -> int:
         try:
-            self._announce([head])
+            return self._announced([head])
         except PipelineError as error:
             # The others must not wait for this one; the next scan looks at it again.
             self._on_error(type(error).__name__)
+            return 0
 
-    def _announce(self, batch: Sequence[ObjectHead]) -> None:
+    def _announced(self, batch: Sequence[ObjectHead]) -> int:
+        """Uploads count too: only a scan that comes upon nothing may be followed by a long pause."""
         self._intake.announce_all([head if head.version else self._store.head(head.ref) for head in batch])
         self._known.update({head.ref.key: _state(head) for head in batch})
+        return len(batch)
 
     def _run(self, period_s: float) -> None:
         pause_s = period_s
