@@ -16,8 +16,10 @@ from medical_data_pipeline.adapters.arrow.wide_cells import typed_columns
 from medical_data_pipeline.adapters.arrow.wide_facts import is_wide, wide_facts
 from medical_data_pipeline.conversion.tokenizer import tokenize
 from medical_data_pipeline.model.conversion import ColumnPlan, ReadPlan
+from medical_data_pipeline.model.dataset import Dataset
 from medical_data_pipeline.model.dialect import Dialect
 from medical_data_pipeline.model.table import BIGINT, BOOLEAN, DATE, DOUBLE, TEXT, decimal
+from tests.conversions import Converter
 
 _NUMBERS = st.one_of(
     st.integers(-(10**20), 10**20).map(str),
@@ -78,6 +80,18 @@ def test_the_facts_of_many_columns_are_those_of_each(table: list[list[str | None
 
     each = [column_facts(column, rows) for column in columns]
     assert [facts or alone for facts, alone in zip(found, each, strict=True)] == each
+
+
+def test_a_declared_word_for_null_is_no_text_in_many_columns_either(convert: Converter) -> None:
+    names = [f"n{number}" for number in range(40)]
+    rows = (names, ["unknown"] * 40, ["7"] * 40)
+
+    converted = convert(
+        "".join(",".join(row) + "\n" for row in rows), Dataset(table="t", null_tokens=("unknown",))
+    )
+
+    assert converted.types == dict.fromkeys(names, "bigint")
+    assert converted.table.to_pylist() == [dict.fromkeys(names), dict.fromkeys(names, 7)]
 
 
 _PLANS = [

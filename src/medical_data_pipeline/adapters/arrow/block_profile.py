@@ -79,7 +79,9 @@ def _facts_of(cells: Mapping[str, pa.StringArray], rows: npt.NDArray[np.int64]) 
 def _without_declared_nulls(cells: pa.StringArray, tokens: tuple[str, ...]) -> pa.StringArray:
     if not tokens:
         return cells
-    return pc.if_else(pc.is_in(cells, value_set=pa.array(tokens)), pa.scalar(None, pa.string()), cells)
+    is_null = pc.is_in(cells, value_set=pa.array(tokens))
+    # Unlike `if_else` this leaves no text behind under a null, where `wide_facts` would find it.
+    return pc.replace_with_mask(cells, is_null, pa.scalar(None, pa.string()))
 
 
 def samples_of(parsed: ParsedBlock, columns: Sequence[str]) -> dict[str, tuple[str, ...]]:
