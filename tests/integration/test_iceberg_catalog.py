@@ -182,3 +182,15 @@ def test_pruning_by_bounds_finds_every_kind_of_value(bench: Bench) -> None:
     ):
         found = reader().execute(f"SELECT id FROM iceberg_scan('{location}') WHERE {condition}").fetchall()
         assert found == [(2,)], condition
+
+
+def test_a_table_is_readable_as_a_query_that_waits_was_told_while_many_loads_are_committed(
+    bench: Bench,
+) -> None:
+    bench.load("t/first.csv", "id,name\n0,Zoe\n")
+    told = bench.catalog.read_location("t")
+
+    for number in range(30):
+        bench.load(f"t/{number}.csv", "id,name\n1,Ann\n")
+
+    assert reader().execute(f"SELECT id, name FROM iceberg_scan('{told}')").fetchall() == [(0, "Zoe")]

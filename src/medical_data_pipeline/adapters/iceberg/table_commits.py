@@ -51,14 +51,15 @@ from medical_data_pipeline.model.table import Column, Snapshot, Table
 from medical_data_pipeline.ports import CommitOutcome, TableCatalog
 
 # ICEBERG.md part 2: the built-in retry defeats every check, so the loop is ours; manifests are merged and old
-# metadata goes, or each commit costs more than the one before.
+# metadata goes, or each commit costs more than the one before. It goes late: a query that waits for its turn
+# has been told which metadata to read.
 TABLE_PROPERTIES = {
     "format-version": "2",
     "commit.retry.num-retries": "0",
     "commit.manifest-merge.enabled": "true",
     "commit.manifest.min-count-to-merge": "20",
     "write.metadata.delete-after-commit.enabled": "true",
-    "write.metadata.previous-versions-max": "10",
+    "write.metadata.previous-versions-max": "100",
 }
 TABLES_PREFIX = "tables/"
 _ATTEMPTS = 40
