@@ -292,11 +292,18 @@ class MemoryTableCatalog(TableCatalog):
     def _add_state(self, table: str, loads: dict[str, Manifest], manifests: Sequence[Manifest]) -> None:
         states = self._states.setdefault(table, [])
         before = states[-1].table if states else Table(table, (), f"tables/{table}", "")
+        columns = plan_schema_change(before.columns, (m.columns for m in manifests)).columns
+        former = [
+            replace(each, columns=before.columns)
+            if each.columns is None and columns != before.columns
+            else each
+            for each in before.snapshots
+        ]
         after = replace(
             before,
-            columns=plan_schema_change(before.columns, (m.columns for m in manifests)).columns,
+            columns=columns,
             metadata_location=f"tables/{table}/metadata/{len(states)}.json",
-            snapshots=(*before.snapshots, Snapshot(len(states) + 1, self.clock())),
+            snapshots=(*former, Snapshot(len(states) + 1, self.clock())),
             layout=before.layout if states else manifests[0].layout,
         )
         states.append(_State(after, loads))

@@ -430,6 +430,22 @@ def test_snapshots_are_told_oldest_first_and_each_has_its_place(shelf: Shelf) ->
         shelf.catalog.read_location("t", max(ids) + 1)
 
 
+def test_a_snapshot_keeps_the_columns_it_had(shelf: Shelf) -> None:
+    shelf.catalog.commit("t", [shelf.load("0", "1", "Ann")])
+    for number, precision in enumerate((5, 9), start=1):
+        extra = Column("v", decimal(precision, 2))
+        shelf.catalog.commit("t", [shelf.load(f"{number}", "1", "x", file=f"{number}.csv", extra=extra)])
+
+    table = shelf.catalog.find("t")
+
+    had = [each.columns or table.columns for each in table.snapshots]
+    assert [[(c.name, str(c.type)) for c in columns if c.name != "_load_id"] for columns in had] == [
+        [("name", "varchar")],
+        [("name", "varchar"), ("v", "decimal(5,2)")],
+        [("name", "varchar"), ("v", "decimal(9,2)")],
+    ]
+
+
 def test_a_dropped_table_is_gone_and_can_be_made_anew(shelf: Shelf) -> None:
     first, other = shelf.load("one", "1", "Ann", extra=Column("v", BIGINT)), shelf.load("two", "1", "Bob")
     shelf.catalog.commit("t", [first])

@@ -30,7 +30,7 @@ class QueryRequest:
 class EngineTable:
     """The table `name` as a statement reads it. `reference` is the identifier that stands for it in the SQL.
 
-    `columns` are all columns of the table (what an actor may see was decided before, in the SQL itself);
+    `columns` are all columns of that state (what an actor may see was decided before, in the SQL itself);
     `location` is where the engine reads it, `snapshot_id` the state to read, or None for the newest, which
     at the planning was `newest_id`, if the table had any.
     """

@@ -154,10 +154,11 @@ LINEAGE_NAMES = frozenset(column.name for column in LINEAGE)
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One committed state of a table."""
+    """One committed state of a table; `columns` are those it had then, None where they are those of now."""
 
     snapshot_id: int
     committed_at: datetime
+    columns: tuple[Column, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from sqlglot import exp
 
 from medical_data_pipeline.errors import QueryRejected
 from medical_data_pipeline.model.query import EngineTable
-from medical_data_pipeline.model.table import Column, Table
+from medical_data_pipeline.model.table import Column, Snapshot, Table
 from medical_data_pipeline.ports import TableAccess
-from medical_data_pipeline.query.time_travel import snapshot_id
+from medical_data_pipeline.query.time_travel import snapshot_of
 
 CATALOG = "awsdatacatalog"
 INFORMATION_SCHEMA = "information_schema"
@@ -39,6 +39,10 @@ def permitted(table: Table, access: TableAccess | None) -> Permitted | None:
         tuple(column for column in seen if column.name not in access.hidden_columns),
         tuple(column for column in seen if column.name in access.hidden_columns),
     )
+
+
+def _columns_at(table: Table, snapshot: Snapshot | None) -> tuple[Column, ...]:
+    return table.columns if snapshot is None or snapshot.columns is None else snapshot.columns
 
 
 @dataclass
@@ -102,21 +106,22 @@ class TableRewriter:
         if seen is None:
             raise QueryRejected("SQL_UNKNOWN_OBJECT", f"table {name} does not exist")
         version = node.args.get("version")
-        snapshot = snapshot_id(version, seen.table, self.now) if version is not None else None
-        columns = [c for c in seen.table.columns if c in seen.visible or self._is_wanted(c, seen)]
+        snapshot = snapshot_of(version, seen.table, self.now) if version is not None else None
+        # A state has the columns it had then; who may see them is decided by their names now.
+        had = {column.name: column for column in _columns_at(seen.table, snapshot)}
+        visible = tuple(column.name for column in seen.visible if column.name in had)
+        wanted = {*visible, *(c.name for c in seen.hidden if c.name in self.named_columns)}
+        columns = [name for name in had if name in wanted]
         if not columns:
             raise QueryRejected("SQL_UNKNOWN_OBJECT", f"table {name} does not exist")
         source = exp.Table(this=exp.to_identifier(self._reference(seen.table, snapshot), quoted=True))
         select = exp.Select(
-            expressions=[exp.column(exp.to_identifier(column.name, quoted=True)) for column in columns],
+            expressions=[exp.column(exp.to_identifier(column, quoted=True)) for column in columns],
             from_=exp.From(this=source),
         )
         made = self._put(node, select, name)
-        self.columns[id(made)] = tuple(column.name for column in seen.visible)
-        self.hides = self.hides or len(columns) != len(seen.visible)
-
-    def _is_wanted(self, column: Column, seen: Permitted) -> bool:
-        return column in seen.hidden and column.name in self.named_columns
+        self.columns[id(made)] = visible
+        self.hides = self.hides or len(columns) != len(visible)
 
     def _put(self, node: exp.Table, select: exp.Expr, name: str) -> exp.Subquery:
         alias = node.args.get("alias") or exp.TableAlias(this=exp.to_identifier(name, quoted=True))
@@ -126,18 +131,20 @@ class TableRewriter:
         node.replace(made)
         return made
 
-    def _reference(self, table: Table, snapshot: int | None) -> str:
+    def _reference(self, table: Table, snapshot: Snapshot | None) -> str:
         """An identifier that no CTE has, the same for the same state of a table."""
+        wanted = snapshot.snapshot_id if snapshot else None
         for known, entry in self.found.items():
-            if entry.location == table.metadata_location and entry.snapshot_id == snapshot:
+            if entry.location == table.metadata_location and entry.snapshot_id == wanted:
                 return known
         reference, number = table.name, 1
         while reference in self.taken_names or reference in self.found:
             number += 1
             reference = f"{table.name}_{number}"
         newest = table.snapshots[-1].snapshot_id if table.snapshots else None
+        columns = _columns_at(table, snapshot)
         self.found[reference] = EngineTable(
-            reference, table.columns, table.metadata_location, snapshot, table.name, newest
+            reference, columns, table.metadata_location, wanted, table.name, newest
         )
         return reference
 

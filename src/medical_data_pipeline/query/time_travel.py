@@ -13,7 +13,7 @@ _UNITS = {"SECOND": 1, "MINUTE": 60, "HOUR": 3600, "DAY": 86_400, "WEEK": 604_80
 _COUNT = re.compile(r"[0-9]{1,18}")
 
 
-def snapshot_id(version: exp.Version, table: Table, now: datetime) -> int:
+def snapshot_of(version: exp.Version, table: Table, now: datetime) -> Snapshot:
     """Raises: QueryRejected: the table had no such state, or the form is not supported."""
     if str(version.name or version.this).upper() == "VERSION":
         return _by_id(version.expression, table)
@@ -24,19 +24,19 @@ def snapshot_id(version: exp.Version, table: Table, now: datetime) -> int:
     seen = [snapshot for snapshot in table.snapshots if snapshot.committed_at <= moment]
     if not seen:
         raise QueryRejected("SQL_UNKNOWN_OBJECT", f"table {table.name} had no snapshot at that time")
-    return max(seen, key=_committed).snapshot_id
+    return max(seen, key=_committed)
 
 
 def _committed(snapshot: Snapshot) -> datetime:
     return snapshot.committed_at
 
 
-def _by_id(node: exp.Expr, table: Table) -> int:
+def _by_id(node: exp.Expr, table: Table) -> Snapshot:
     value = node.expression if isinstance(node, exp.Introducer) else node
     wanted = value.name if isinstance(value, exp.Literal) else ""
     for snapshot in table.snapshots:
         if str(snapshot.snapshot_id) == wanted:
-            return snapshot.snapshot_id
+            return snapshot
     raise QueryRejected("SQL_UNKNOWN_OBJECT", f"table {table.name} has no snapshot of that version")
 
 

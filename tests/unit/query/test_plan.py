@@ -1,6 +1,7 @@
 """What an engine is given: permitted columns only, the right snapshot, names as Athena gives them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from time import process_time
 
@@ -9,8 +10,9 @@ import pytest
 from medical_data_pipeline.adapters.local.duckdb_sql.translate import translate
 from medical_data_pipeline.errors import QueryRejected
 from medical_data_pipeline.model.query import EngineStatement, Scalar
+from medical_data_pipeline.model.table import BIGINT, TEXT, Column
 from medical_data_pipeline.query.plan import Planner
-from tests.unit.query.catalogs import NOON, Careful, FixedCatalog, asked
+from tests.unit.query.catalogs import NOON, Careful, FixedCatalog, asked, table
 
 PLANNER = Planner(FixedCatalog(), Careful(), "medical_data_db")
 ATTACKS = Path(__file__).parents[2] / "data" / "sql" / "attacks.jsonl"
@@ -161,6 +163,25 @@ def test_a_state_that_never_was_is_an_unknown_object(clause: str):
 def test_a_moment_that_no_calendar_has_is_refused(moment: str):
     with pytest.raises(QueryRejected):
         plan(f"SELECT a FROM allowed_t FOR TIMESTAMP AS OF {moment}")
+
+
+def plan_grown(sql: str) -> EngineStatement:
+    """Since its first state, the table has gained the column `b`, and `ssn`, which nobody may see."""
+    now = table("pii_t", Column("id", BIGINT), Column("ssn", TEXT), Column("b", TEXT))
+    then = tuple(column for column in now.columns if column.name != "b")
+    first = replace(now.snapshots[0], columns=then)
+    grown = replace(now, snapshots=(first, *now.snapshots[1:]))
+    return Planner(FixedCatalog((grown,)), Careful(), "medical_data_db").plan(asked(sql), NOON)
+
+
+def test_a_state_has_the_columns_it_had_then():
+    then, now = (plan_grown(f"SELECT * FROM pii_t {clause}") for clause in ("FOR VERSION AS OF 7", ""))
+
+    assert (then.column_names, now.column_names) == (("id",), ("id", "b"))
+    assert [column.name for column in then.tables[0].columns if column.name[0] != "_"] == ["id", "ssn"]
+    assert "ssn" not in translate(then).sql
+    with pytest.raises(QueryRejected):
+        translate(plan_grown("SELECT b FROM pii_t FOR VERSION AS OF 7"))
 
 
 def test_two_states_of_a_table_are_two_tables():

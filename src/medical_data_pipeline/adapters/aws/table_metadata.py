@@ -55,8 +55,18 @@ def _type(written: object) -> ColumnType:
 
 def _snapshots(metadata: Mapping[str, Any]) -> tuple[Snapshot, ...]:
     ordered = sorted(metadata.get("snapshots", ()), key=lambda each: each.get("sequence-number", 0))
+    now = metadata["current-schema-id"]
+    former = {
+        schema["schema-id"]: tuple(_column(field) for field in schema["fields"])
+        for schema in metadata["schemas"]
+        if schema["schema-id"] != now
+    }
     return tuple(
-        Snapshot(each["snapshot-id"], datetime.fromtimestamp(each["timestamp-ms"] / 1000, UTC))
+        Snapshot(
+            each["snapshot-id"],
+            datetime.fromtimestamp(each["timestamp-ms"] / 1000, UTC),
+            former.get(each.get("schema-id", now)),
+        )
         for each in ordered
     )
 

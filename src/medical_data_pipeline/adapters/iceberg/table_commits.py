@@ -363,8 +363,14 @@ def _update_schema(transaction: Transaction, change: SchemaChange) -> None:
 
 
 def _described(name: str, loaded: IcebergTable) -> Table:
+    schemas = loaded.schemas()
+    former = {number: columns_of(schema) for number, schema in schemas.items() if schema != loaded.schema()}
     snapshots = tuple(
-        Snapshot(each.snapshot_id, datetime.fromtimestamp(each.timestamp_ms / 1000, UTC))
+        Snapshot(
+            each.snapshot_id,
+            datetime.fromtimestamp(each.timestamp_ms / 1000, UTC),
+            None if each.schema_id is None else former.get(each.schema_id),
+        )
         for each in sorted(loaded.metadata.snapshots, key=lambda each: each.sequence_number or 0)
     )
     return Table(
