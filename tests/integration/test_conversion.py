@@ -18,6 +18,7 @@ from medical_data_pipeline.model.table import (
     TEXT,
     TIMESTAMP,
     Column,
+    ColumnType,
     Table,
     decimal,
 )
@@ -245,6 +246,91 @@ def test_declared_formats_types_and_null_tokens_are_obeyed(convert: Converter) -
     assert [str(value) for value in converted.column("price")] == ["1234.50", "7.00"]
     assert converted.column("n") == [None, 3]
     assert [row["column_name"] for row in converted.quarantine] == ["day"]
+
+
+_POINT_COMMA = DeclaredColumn(thousands_separator=".", decimal_separator=",", strip_symbols="€%")
+_COMMA_POINT = DeclaredColumn(thousands_separator=",", decimal_separator=".", strip_symbols="$")
+
+
+@pytest.mark.parametrize(
+    ("declared", "read", "refused"),
+    [
+        (
+            _POINT_COMMA,
+            {
+                "1.234": 1234,
+                "-1.234.567,8": -1234567.8,
+                "1234,5": 1234.5,
+                ",5": 0.5,
+                "7": 7,
+                "€ 1.234,50": 1234.5,
+                "-€5": -5,
+                "12 %": 12,
+            },
+            "1.23 12.34 1.2 .5 1.2345 -1.23 1234.567 1.234.56 1.234.5,6 0.123 1.5e3 €1.5 1€23 1.2%",
+        ),
+        (
+            replace(_POINT_COMMA, thousands_separator=""),
+            {"1234,5": 1234.5, "-0,25": -0.25},
+            "1.234 1.23 .5 -1.5",
+        ),
+        (
+            _COMMA_POINT,
+            {"1,234": 1234, "-12,345,678.5": -12345678.5, "1.23": 1.23, ".5": 0.5, "-$1,234": -1234},
+            "1,23 12,34,567 1,2 ,5 1,2345 -1,23 1234,567 1,234,56 1.234,5 5$50 $ 1,5e3",
+        ),
+        (replace(_COMMA_POINT, decimal_separator=""), {"1,234": 1234}, "1,23 12,3 1,2 ,5 1,2345"),
+        (
+            replace(_POINT_COMMA, thousands_separator=" "),
+            {"1 234": 1234, "-1 234 567,5": -1234567.5, "12,5": 12.5},
+            "1.234 1.5 1.234,5 .5",
+        ),
+        (
+            replace(_COMMA_POINT, thousands_separator="'"),
+            {"1'234": 1234, "-1'234'567.5": -1234567.5, "12.5": 12.5},
+            "1'23 12'34 1'2345 1,5 1,234 '5",
+        ),
+        (replace(_COMMA_POINT, thousands_separator=" "), {"1 234.5": 1234.5}, "1,234 1,5"),
+    ],
+)
+@pytest.mark.parametrize("kind", [DOUBLE, decimal(15, 3)])
+@pytest.mark.parametrize(("times", "width"), [(1, 1), (400, 1), (1, 40)])
+def test_a_number_outside_its_declared_separators_is_set_aside(
+    declared: DeclaredColumn,
+    read: dict[str, float],
+    refused: str,
+    kind: ColumnType,
+    times: int,
+    width: int,
+    convert: Converter,
+) -> None:
+    names = [f"n{number}" for number in range(width)]
+    dataset = replace(
+        DATASET,
+        delimiter=";",
+        columns={name: replace(declared, type=kind) for name in names},
+        reject_limit=RejectLimit(share=1),
+    )
+    cells = [*read, *refused.split()] * times
+    lines = [";".join([cell] * width) for cell in cells]
+
+    converted = convert("\n".join([";".join(names), *lines]) + "\n", dataset)
+
+    for name in names:
+        assert [float(value) for value in converted.column(name)] == list(read.values()) * times
+    assert [row["raw_text"].split(";")[0] for row in converted.quarantine] == refused.split() * times
+    assert {row["reason"] for row in converted.quarantine} == {"wrong_type"}
+
+
+def test_a_comma_declared_for_thousands_marks_no_decimals_in_a_file_that_has_only_such_cells(
+    convert: Converter,
+) -> None:
+    columns = {"paid": DeclaredColumn(type=decimal(10, 2), thousands_separator=",")}
+
+    converted = convert("id;paid\n1;1,23\n2;12,5\n3;7\n", replace(DATASET, delimiter=";", columns=columns))
+
+    assert [str(value) for value in converted.column("paid")] == ["7.00"]
+    assert [row["raw_text"] for row in converted.quarantine] == ["1;1,23", "2;12,5"]
 
 
 def test_a_declared_boolean_is_read_in_the_words_people_write(convert: Converter) -> None:

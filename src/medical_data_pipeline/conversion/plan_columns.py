@@ -23,6 +23,7 @@ from medical_data_pipeline.model.table import (
 )
 
 # Declared formats that the engine reads for whole columns at once, by the order of their parts.
+_OTHER_MARK = {".": ",", ",": "."}
 _FAST_PATTERNS = {
     "%Y-%m-%d": "ymd",
     "%Y/%m/%d": "ymd",
@@ -212,13 +213,21 @@ def _as_declared(declared: DeclaredColumn, found: TypeDecision) -> TypeDecision:
     layout = CellFormat(
         date_order=order or found.format.date_order,
         pattern="" if order else declared.format,
-        decimal_mark=declared.decimal_separator or found.format.decimal_mark,
+        decimal_mark=_decimal_mark(declared, found),
         thousands_separator=declared.thousands_separator,
         strip_symbols=declared.strip_symbols,
         is_padded=kind.kind is not Kind.TEXT,
         has_flag_words=kind.kind is Kind.BOOLEAN,
     )
     return TypeDecision(kind, "declared", layout, found.normal_form if kind == found.type else "")
+
+
+def _decimal_mark(declared: DeclaredColumn, found: TypeDecision) -> str:
+    """What groups thousands marks no decimals, whatever the cells look like."""
+    if declared.decimal_separator:
+        return declared.decimal_separator
+    mark = found.format.decimal_mark
+    return mark if mark != declared.thousands_separator else _OTHER_MARK[mark]
 
 
 def _as_table(

@@ -21,6 +21,7 @@ Mask = npt.NDArray[np.bool_]
 _MICROS_A_DAY = 86_400_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BLANKS = " \t"
+_NO_NUMERAL = "'"
 _TRUE_WORDS, _FALSE_WORDS = (pa.array([words[i] for words in BOOLEAN_WORDS.values()]) for i in (0, 1))
 _FLAG_WORDS = tuple(pa.array([words[i] for words in FLAG_WORDS]) for i in (0, 1))
 
@@ -112,15 +113,23 @@ def _typed(texts: pa.StringArray, plan: ColumnPlan) -> TypedCells:
 def _prepared(texts: pa.StringArray, plan: ColumnPlan) -> pa.StringArray:
     """Numbers as the engine knows them: without the signs and separators that were declared."""
     layout = plan.format
-    for symbol in layout.strip_symbols:
-        texts = pc.replace_substring(texts, symbol, "")
+    if layout.strip_symbols:
+        texts = _without_symbols(texts, layout.strip_symbols)
     if layout.is_padded or layout.strip_symbols:
         texts = pc.utf8_trim_whitespace(texts)
     if layout.thousands_separator:
         texts = _ungrouped(texts, layout.thousands_separator, layout.decimal_mark)
     if layout.decimal_mark == ",":
-        texts = pc.replace_substring(texts, ",", ".")
+        # A point that is left marks no decimals here; as it is it would be taken for one.
+        texts = pc.replace_substring(pc.replace_substring(texts, ".", _NO_NUMERAL), ",", ".")
     return texts
+
+
+def _without_symbols(texts: pa.StringArray, symbols: str) -> pa.StringArray:
+    """Take symbols from around the number; between its digits they stay, and do not fit."""
+    either = "".join(f"\\{symbol}" if symbol in "\\[]^" else symbol for symbol in symbols)
+    texts = pc.replace_substring_regex(texts, rf"^[{either}\s\p{{Z}}]*(-?)[{either}]*", r"\1")
+    return pc.replace_substring_regex(texts, rf"[{either}\s\p{{Z}}]*$", "")
 
 
 def _ungrouped(texts: pa.StringArray, separator: str, mark: str) -> pa.StringArray:
