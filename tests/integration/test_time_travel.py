@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from medical_data_pipeline.adapters.aws.table_metadata import parse_table
 from medical_data_pipeline.composition.local import LocalPipeline, LocalSettings, open_local
 from medical_data_pipeline.errors import QueryRejected
 from medical_data_pipeline.model.query import Actor, QueryRequest, QueryState
@@ -50,6 +51,17 @@ def test_each_state_has_the_columns_types_and_rows_of_its_time(pipeline: LocalPi
     assert (names[0], "dose" in names, len(rows)) == ("name", False, 1)
     joined = f"SELECT now.name FROM t now LEFT JOIN t FOR VERSION AS OF {second} b ON b.name = now.name"
     assert len(asked(pipeline, joined + " WHERE b.name IS NULL")[1]) == 1
+
+
+def test_the_metadata_says_the_same_to_those_who_have_no_iceberg_library(pipeline: LocalPipeline) -> None:
+    put(pipeline, "1.csv", "name\nAnn\n")
+    put(pipeline, "2.csv", "name,dose\nBob,1.50\n")
+    found = pipeline.catalog.find("t")
+
+    parsed = parse_table("t", found.metadata_location, Path(found.metadata_location).read_bytes())
+
+    assert (parsed.columns, parsed.snapshots) == (found.columns, found.snapshots)
+    assert [each.columns is None for each in parsed.snapshots] == [False, True]
 
 
 def test_a_column_that_was_not_there_yet_is_unknown_then(pipeline: LocalPipeline) -> None:

@@ -15,10 +15,10 @@ from medical_data_pipeline.http_api.page_tokens import make_page_token, parse_pa
 from medical_data_pipeline.http_api.problem import documented
 from medical_data_pipeline.http_api.query_routes import PageToken
 from medical_data_pipeline.model.keys import RECEIPT
-from medical_data_pipeline.model.load import LoadState
+from medical_data_pipeline.model.load import Load, LoadState
 from medical_data_pipeline.model.objects import ObjectRef
 from medical_data_pipeline.model.receipt_json import receipt_of
-from medical_data_pipeline.ports import LoadFilter
+from medical_data_pipeline.ports import LoadFilter, ObjectStore
 
 router = APIRouter(tags=["loads"], dependencies=KNOWN_PARAMETERS)
 
@@ -27,6 +27,8 @@ LoadId = Annotated[str, Path(min_length=1, max_length=64)]
 _RECEIPT: dict[int | str, dict[str, Any]] = {
     200: {"description": "The receipt", "content": {"application/json": {"schema": {"type": "object"}}}}
 }
+# Of others there may be one of an earlier try, which says what did not come about.
+_WITH_RECEIPT = frozenset({LoadState.CONVERTED, LoadState.COMMITTED, LoadState.SUPERSEDED})
 _LIST = "loads"
 
 
@@ -69,14 +71,18 @@ def find_load(actor: ActorHere, services: ServicesHere, load_id: LoadId) -> Load
 def load_receipt(actor: ActorHere, services: ServicesHere, load_id: LoadId) -> Response:
     """What became of every column and row of the file; there once it has been converted."""
     load = services.ledger.find(load_id)
-    try:
-        with services.store.open(ObjectRef(load.source.bucket, load.key_of(RECEIPT))) as file:
-            receipt = receipt_of(file.read(), load_id)
-    except ObjectNotFound:
-        receipt = None
+    receipt = _receipt(services.store, load) if load.state in _WITH_RECEIPT else None
     if receipt is None:
         raise ObjectNotFound("the load has no receipt: it is not converted, or was refused")
     return Response(json.dumps(json.loads(receipt)), media_type="application/json")
+
+
+def _receipt(store: ObjectStore, load: Load) -> bytes | None:
+    try:
+        with store.open(ObjectRef(load.source.bucket, load.key_of(RECEIPT))) as file:
+            return receipt_of(file.read(), load.load_id)
+    except ObjectNotFound:
+        return None
 
 
 @router.post(

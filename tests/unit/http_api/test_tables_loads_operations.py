@@ -1,5 +1,7 @@
 """Tables, loads, receipts, replay, health and metrics over HTTP."""
 
+import pytest
+
 from medical_data_pipeline.model.load import LoadState
 from tests.unit.http_api.http_client import TestClient
 from tests.unit.http_api.service_fakes import Backstage, Report
@@ -66,6 +68,23 @@ def test_a_load_and_its_receipt_can_be_read(client: TestClient, backstage: Backs
     )
     assert client.get(f"/loads/{load.load_id}/receipt").json() == {"rows": {"read": 3}}
     assert client.get("/loads/none/receipt").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("state", "status"),
+    [
+        (LoadState.SUPERSEDED, 200),
+        (LoadState.REFUSED, 404),
+        (LoadState.FAILED, 404),
+        (LoadState.RECEIVED, 404),
+    ],
+)
+def test_the_receipt_of_an_earlier_try_is_not_that_of_a_load_that_came_to_nothing(
+    client: TestClient, backstage: Backstage, state: LoadState, status: int
+) -> None:
+    load = backstage.add_load("a.csv", state)
+
+    assert client.get(f"/loads/{load.load_id}/receipt").status_code == status
 
 
 def test_a_load_can_be_tried_again(client: TestClient, backstage: Backstage) -> None:
