@@ -10,7 +10,12 @@ import pytest
 from medical_data_pipeline.errors import StorageFull
 from medical_data_pipeline.model.dataset import Dataset, LoadMode
 from medical_data_pipeline.model.load import LoadState
+from medical_data_pipeline.model.row_layout import RowLayout
 from tests.integration.pipelines import Gate, Start
+
+# Small loads of a plain table wait for each other; those of a sorted one are converted one by one and several
+# at a time, as large ones of any table may be beside small ones.
+SIDE_BY_SIDE = Dataset(table="t", layout=RowLayout(sort_by=("id",)))
 
 
 @pytest.mark.parametrize(
@@ -21,7 +26,7 @@ def test_an_older_version_that_takes_long_never_comes_after_the_newer(
     held_at: str, newer: str, names: list[str], start: Start
 ) -> None:
     gate = Gate(held_at)
-    run = start(gate)
+    run = start(gate, t=SIDE_BY_SIDE)
     old = run.put("t/a.csv", "id,name\n1,OLD\n2,OLD\n3,OLD,surplus\n")
     assert gate.arrived.wait(20)
     new = run.put("t/a.csv", newer)
@@ -37,7 +42,7 @@ def test_an_older_version_that_takes_long_never_comes_after_the_newer(
 
 def test_content_that_comes_back_while_its_first_arrival_is_converted_is_the_last_word(start: Start) -> None:
     gate = Gate("converted-files-published")
-    run = start(gate)
+    run = start(gate, t=SIDE_BY_SIDE)
     first = run.put("t/a.csv", "id,name\n1,A\n")
     assert gate.arrived.wait(20)
     other = run.put("t/a.csv", "id,name\n2,B\n")
@@ -77,7 +82,7 @@ def test_of_two_first_files_with_other_types_the_later_leaves_no_rejected_rows_b
         if milestone == "ledger-converted" and next(turns) < 2:
             both.wait(20)
 
-    run = start(reached)
+    run = start(reached, t=SIDE_BY_SIDE)
     numbers = "".join(f"{number},{number}\n" for number in range(rows))
     dates = "".join(f"{number},2020-01-{number % 28 + 1:02d}\n" for number in range(rows))
     loads = [
