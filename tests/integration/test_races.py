@@ -154,3 +154,35 @@ def test_an_empty_file_that_replaces_the_table_is_not_undone_by_an_older_one(sta
 
     assert run.wait_final(slow) == [LoadState.SUPERSEDED]
     assert run.names() == []
+
+
+def test_a_look_at_the_folder_that_is_older_than_an_upload_does_not_bring_it_to_the_fore_again(
+    start: Start,
+) -> None:
+    run = start(t=Dataset(table="t", mode=LoadMode.REPLACE))
+    run.wait_final(run.put("t/a.csv", "id,name\n1,OLD\n"))
+    looked_at = list(run.pipeline.store.list("local", "input/"))
+    for key, name in (("t/a.csv", "NEW"), ("t/b.csv", "LAST")):
+        run.wait_final(run.put(key, f"id,name\n1,{name}\n"))
+
+    run.pipeline.intake.announce_all(looked_at)
+    run.pipeline.intake.announce_all(list(run.pipeline.store.list("local", "input/")))
+
+    run.wait_final(*run.loads())
+    assert run.pipeline.wait_settled(10)
+    assert run.names() == ["LAST"]
+
+
+def test_a_look_at_the_folder_that_is_older_than_an_upload_supersedes_no_load_of_it(start: Start) -> None:
+    gate = Gate("converted-files-published", turn=2)
+    run = start(gate)
+    run.wait_final(run.put("t/a.csv", "id,name\n1,OLD\n"))
+    looked_at = list(run.pipeline.store.list("local", "input/"))
+    new = run.put("t/a.csv", "id,name\n1,NEW\n")
+    assert gate.arrived.wait(20)
+
+    run.pipeline.intake.announce_all(looked_at)
+    gate.open.set()
+
+    assert run.wait_final(new) == [LoadState.COMMITTED]
+    assert run.names() == ["NEW"]

@@ -135,13 +135,14 @@ class IntakeService:
             return Upload(self._entered(found.load), is_new=True) if found and found.is_new else found
 
     def announce_all(self, heads: Sequence[ObjectHead]) -> int:
-        """`announce` for each, made durable together; how many were entered."""
+        """`announce` for each that is still there, made durable together; how many were entered."""
         with ExitStack() as held:
             for key in sorted({head.ref.key for head in heads}):
                 held.enter_context(self.lock(key))
             latest = self.ledger.latest_of([head.ref for head in heads])
             found = (self._found(head, latest.get(head.ref)) for head in heads)
-            loads = self.ledger.receive_many([each.load for each in found if each and each.is_new])
+            new = [each.load for each in found if each and each.is_new]
+            loads = self.ledger.receive_many([load for load in new if self._is_there(load)])
             for load in loads:
                 self._tell(load)
         return len(loads)
@@ -155,6 +156,13 @@ class IntakeService:
         if latest is not None and content_version(latest.version) == head.version:
             return Upload(latest, is_new=False)
         return Upload(self._load(head, table, head.version), is_new=True)
+
+    def _is_there(self, load: Load) -> bool:
+        """Whether its content is what the key holds: entered after an upload since, it would be the newer."""
+        try:
+            return self.store.head(load.source).version == load.version
+        except ObjectNotFound:
+            return False
 
     def replay(self, load: Load) -> Load:
         """Load the content of `load` again, by the rules as they are now; its rows take the old ones' place.
