@@ -1,10 +1,15 @@
 """`mdp query` as its user sees it: long queries, and where the answer goes."""
 
+import json
+import stat
+from pathlib import Path
+
 import httpx
 import pytest
 
 from medical_data_pipeline.entrypoints.cli.answers import finished
 from medical_data_pipeline.entrypoints.cli.client import Unanswered
+from tests.e2e.commands import mdp
 from tests.e2e.servers import DIGITS, ENDLESS, Server
 
 SLOW = "SELECT count(*) FROM " + ", ".join(DIGITS.format(f"t{number}") for number in range(9))
@@ -65,3 +70,55 @@ def test_a_query_that_nobody_waits_for_any_more_holds_no_worker(
 
     left = running.client.get(f"/queries/{waited_for[0]}", params={"wait_s": 10}).json()
     assert left["state"] == "cancelled"
+
+
+@pytest.mark.parametrize("wanted", ["table", "json", "csv", "arrow", "parquet"])
+def test_an_answer_that_goes_to_a_file_is_there_for_its_user_alone_and_not_on_the_terminal(
+    running: Server, tmp_path: Path, wanted: str
+) -> None:
+    file = tmp_path / "answer"
+    file.write_text("an earlier answer", encoding="utf-8")
+    file.chmod(0o644)
+
+    done = mdp(running, "query", "SELECT 'Müller' AS name", "--format", wanted, "-o", str(file))
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert "Müller".encode() in file.read_bytes()
+    assert b"an earlier answer" not in file.read_bytes()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_file_holds_what_would_have_been_printed(running: Server, tmp_path: Path) -> None:
+    sql = "SELECT n, 'x' AS code FROM (VALUES 1, 2) AS t (n) ORDER BY n"
+    for wanted in ("table", "json", "csv"):
+        printed = mdp(running, "query", sql, "--format", wanted)
+        mdp(running, "query", sql, "--format", wanted, "-o", str(tmp_path / wanted))
+
+        assert (tmp_path / wanted).read_text(encoding="utf-8") == printed.stdout
+
+    assert json.loads((tmp_path / "json").read_text(encoding="utf-8"))[1] == {"n": 2, "code": "x"}
+
+
+@pytest.mark.parametrize("wanted", ["json", "csv"])
+def test_a_query_that_fails_leaves_the_file_as_it_was(running: Server, tmp_path: Path, wanted: str) -> None:
+    file = tmp_path / "answer"
+    file.write_text("an earlier answer", encoding="utf-8")
+
+    done = mdp(running, "query", "SELECT n FROM nosuch", "--format", wanted, "-o", str(file))
+
+    assert (done.returncode, file.read_text(encoding="utf-8")) == (1, "an earlier answer")
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_file_that_cannot_be_written_is_one_line(running: Server, tmp_path: Path) -> None:
+    file = tmp_path / "nosuch" / "answer"
+
+    done = mdp(running, "query", "SELECT 1", "-o", str(file))
+
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"mdp: {file} cannot be written: No such file or directory\n",
+    )
+    to_a_device = mdp(running, "query", "SELECT 1", "--format", "csv", "-o", "/dev/stdout")
+    assert (to_a_device.returncode, to_a_device.stdout.split()) == (0, ["_col0", "1"])

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import click
 import httpx
@@ -97,18 +97,20 @@ def fail(message: str, code: int = 1) -> NoReturn:
     sys.exit(code)
 
 
-def print_json(value: object) -> None:
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+def print_json(value: object, file: TextIO | None = None) -> None:
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False), file)
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], null: str = "") -> None:
+def print_table(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], null: str = "", file: TextIO | None = None
+) -> None:
     """Cells as they are: nothing in them is markup, and nothing in them moves the cursor."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:
         table.add_column(Text(_printable(column)), overflow="fold")
     for row in rows:
         table.add_row(*(Text(null, style="dim") if value is None else _cell(value) for value in row))
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    Console(file=file, width=None if file is None and sys.stdout.isatty() else 160).print(table)
 
 
 def _cell(value: object) -> Text:

@@ -1,7 +1,11 @@
 """`mdp query`: SQL in, a table or a file out."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
+from typing import BinaryIO, TextIO
 
 import click
 import httpx
@@ -17,6 +21,7 @@ from medical_data_pipeline.entrypoints.cli.client import (
     print_table,
     server_option,
 )
+from medical_data_pipeline.entrypoints.cli.whole_file import whole_file
 
 # More is for no reader, and a table is laid out as a whole.
 MAX_SHOWN = 1000
@@ -38,52 +43,75 @@ Examples:
     default="table",
     show_default=True,
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to a file.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to a file, for its user alone.")
 @server_option
 def command(sql: str, params: tuple[str, ...], wanted: str, output: Path | None, server: str) -> None:
-    """Run SQL in Athena's dialect and print the result: as a table its first 1,000 rows, else all of it."""
+    """Run SQL in Athena's dialect and print the result: as a table its first 1,000 rows, else all of it.
+
+    FILE is written whole or not at all: when something fails, it is as it was before.
+    """
     if wanted in ("arrow", "parquet") and output is None:
         raise click.UsageError(f"--format {wanted} needs -o FILE")
-    with connected(server) as client, plainly_failing():
+    with connected(server) as client, plainly_failing(), _destination(output) as file:
         if wanted == "table":
-            _print_table(rows_of(client, finished(client, sql, params, MAX_SHOWN), MAX_SHOWN))
+            found = rows_of(client, finished(client, sql, params, MAX_SHOWN), MAX_SHOWN)
+            _print_table(found, file)
         elif wanted == "json":
-            _print_json(rows_of(client, finished(client, sql, params)))
+            _print_json(rows_of(client, finished(client, sql, params)), file)
         else:
-            _save(client, finished(client, sql, params, 1)["query_id"], wanted, output)
+            _save(client, finished(client, sql, params, 1)["query_id"], wanted, file)
 
 
-def _print_table(found: Rows) -> None:
-    print_table(found.names, found.rows, null="NULL")
+@contextmanager
+def _destination(output: Path | None) -> Iterator[BinaryIO | None]:
+    """The file to write; None is standard output. Opened before the query is asked, which may take long."""
+    if output is None:
+        yield None
+        return
+    try:
+        with whole_file(output) as file:
+            yield file
+    except OSError as error:
+        fail(f"{output} cannot be written: {error.strerror}")
+
+
+@contextmanager
+def _text(file: BinaryIO | None) -> Iterator[TextIO | None]:
+    if file is None:
+        yield None
+        return
+    text = TextIOWrapper(file, encoding="utf-8", newline="\n")
+    yield text
+    text.detach()
+
+
+def _print_table(found: Rows, file: BinaryIO | None) -> None:
+    with _text(file) as text:
+        print_table(found.names, found.rows, null="NULL", file=text)
     left = found.row_count - len(found.rows)
     if left > 0:
         said = f"{counted(left, 'more row')}: --format csv, json, arrow or parquet gives all"
         click.echo(f"mdp: {said}", err=True)
 
 
-def _print_json(found: Rows) -> None:
+def _print_json(found: Rows, file: BinaryIO | None) -> None:
     has_names = len(set(found.names)) == len(found.names)
-    print_json([dict(zip(found.names, row, strict=True)) for row in found.rows] if has_names else found.rows)
+    rows = [dict(zip(found.names, row, strict=True)) for row in found.rows] if has_names else found.rows
+    with _text(file) as text:
+        print_json(rows, text)
 
 
-def _save(client: httpx.Client, query_id: str, wanted: str, output: Path | None) -> None:
+def _save(client: httpx.Client, query_id: str, wanted: str, file: BinaryIO | None) -> None:
     try:
-        _stream(client, query_id, wanted, output)
+        _stream(client, query_id, wanted, file or sys.stdout.buffer)
     except httpx.TransportError:
-        fail(
-            "the server ended its answer before the result did: what was written is not whole",
-            EXIT_UNREACHABLE,
-        )
+        written = "what was written is not whole" if file is None else "nothing was written"
+        fail(f"the server ended its answer before the result did: {written}", EXIT_UNREACHABLE)
 
 
-def _stream(client: httpx.Client, query_id: str, wanted: str, output: Path | None) -> None:
+def _stream(client: httpx.Client, query_id: str, wanted: str, file: BinaryIO) -> None:
     with client.stream("GET", f"/queries/{query_id}/results", params={"format": wanted}) as answer:
         if answer.is_error:
             fail(f"the server answers {answer.status_code}")
-        if output is None:
-            for chunk in answer.iter_bytes():
-                sys.stdout.buffer.write(chunk)
-            return
-        with output.open("wb") as file:
-            for chunk in answer.iter_bytes():
-                file.write(chunk)
+        for chunk in answer.iter_bytes():
+            file.write(chunk)
