@@ -22,8 +22,8 @@ from medical_data_pipeline.model.table import (
     decimal,
 )
 
-# Declared formats that the engine reads for whole columns at once, by the order of their parts.
 _OTHER_MARK = {".": ",", ",": "."}
+# Declared formats that the engine reads for whole columns at once, by the order of their parts.
 _FAST_PATTERNS = {
     "%Y-%m-%d": "ymd",
     "%Y/%m/%d": "ymd",
