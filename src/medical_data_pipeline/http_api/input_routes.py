@@ -66,6 +66,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 _BODY = {
     "requestBody": {
         "required": True,
+        "description": "The file itself, under any Content-Type but `multipart/*`: a form is refused",
         "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
     }
 }
@@ -162,3 +163,10 @@ def _require_framing(request: Request, max_bytes: int) -> None:
         raise too_large(max_bytes)
     if request.headers.get("content-encoding", "").strip().lower() not in ENCODINGS:
         raise RequestProblem(415, "UNSUPPORTED_MEDIA_TYPE", "a Content-Encoding is gzip, zstd or identity")
+    if request.headers.get("content-type", "").strip().lower().startswith("multipart/"):
+        # Its parts' headers and boundaries would be loaded as rows.
+        raise RequestProblem(
+            415,
+            "UNSUPPORTED_MEDIA_TYPE",
+            "the body is a form: send the file itself (curl -T FILE, or curl -X PUT --data-binary @FILE)",
+        )

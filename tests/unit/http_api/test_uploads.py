@@ -52,6 +52,8 @@ def test_checksums_that_hold_are_accepted(client: TestClient) -> None:
         ({"Content-MD5": "AAAA"}, CSV, 400, "INVALID_PARAMETER"),
         ({"If-None-Match": '"etag"'}, CSV, 400, "INVALID_PARAMETER"),
         ({"Content-Encoding": "br"}, CSV, 415, "UNSUPPORTED_MEDIA_TYPE"),
+        ({"Content-Type": "multipart/form-data; boundary=x"}, CSV, 415, "UNSUPPORTED_MEDIA_TYPE"),
+        ({"Content-Type": "Multipart/Mixed; boundary=x"}, CSV, 415, "UNSUPPORTED_MEDIA_TYPE"),
         ({}, b"", 400, "EMPTY_FILE"),
     ],
 )
@@ -62,6 +64,25 @@ def test_an_upload_that_is_not_what_it_says_leaves_nothing(
 
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert backstage.keys() == []
+
+
+def test_a_form_is_told_how_to_send_the_file_itself(client: TestClient, backstage: Backstage) -> None:
+    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n'
+    form = head + CSV + b"\r\n--x--\r\n"
+
+    answer = client.put(
+        "/input/labs/a.csv", content=form, headers={"Content-Type": "multipart/form-data; boundary=x"}
+    )
+
+    assert "send the file itself (curl -T FILE" in answer.json()["detail"]
+    assert backstage.keys() == []
+
+
+@pytest.mark.parametrize("media_type", ["text/csv", "application/x-www-form-urlencoded", "application/gzip"])
+def test_a_file_is_taken_under_any_other_media_type(client: TestClient, media_type: str) -> None:
+    answer = client.put("/input/labs/a.csv", content=CSV, headers={"Content-Type": media_type})
+
+    assert answer.status_code == 201
 
 
 def test_an_object_that_is_there_is_kept_when_asked(client: TestClient) -> None:
