@@ -248,6 +248,37 @@ def test_declared_formats_types_and_null_tokens_are_obeyed(convert: Converter) -
     assert [row["column_name"] for row in converted.quarantine] == ["day"]
 
 
+@pytest.mark.parametrize("times", [1, 1_000])
+def test_a_refusal_names_the_columns_and_types_that_rows_did_not_fit(times: int, convert: Converter) -> None:
+    columns = {"d": DeclaredColumn(type=DATE)}
+
+    with pytest.raises(FileRefused) as refusal:
+        convert("id,d\n" + "1,Ann\n" * 30 * times, replace(DATASET, columns=columns))
+
+    count = 30 * times
+    assert str(refusal.value) == (f"{count} of {count} rows do not fit: wrong_type {count} (column d: date)")
+
+
+def test_a_refusal_names_only_the_columns_with_most_rows(convert: Converter) -> None:
+    names = ["long" * 40, *"abcde"]
+    columns = {name: DeclaredColumn(type=BIGINT) for name in names}
+    lines = [",".join("x" if at == column else "1" for at in range(6)) for column in range(6)]
+    rows = [line for column, line in enumerate(lines) for _ in range(40 - column)]
+
+    with pytest.raises(FileRefused) as refusal:
+        convert(
+            "\n".join([",".join(names), *rows, "1,1,1,1,1,1,1", "x"]) + "\n",
+            replace(DATASET, columns=columns),
+        )
+
+    assert str(refusal.value) == (
+        "227 of 227 rows do not fit: too_few_fields 1 (column "
+        + "long" * 15
+        + "…: bigint), too_many_fields 1, "
+        "wrong_type 225 (columns " + "long" * 15 + "…: bigint 40, a: bigint 39, b: bigint 38, 3 more)"
+    )
+
+
 _POINT_COMMA = DeclaredColumn(thousands_separator=".", decimal_separator=",", strip_symbols="€%")
 _COMMA_POINT = DeclaredColumn(thousands_separator=",", decimal_separator=".", strip_symbols="$")
 

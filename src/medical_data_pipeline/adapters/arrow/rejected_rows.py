@@ -1,6 +1,6 @@
 """The rows of a block that are set aside: their place in the file, their text and why."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,8 @@ from medical_data_pipeline.model.quarantine import QUARANTINE_COLUMNS, RejectedR
 QUARANTINE_FOLDER = "_quarantine"
 QUARANTINE_SCHEMA = pa.schema([(column.name, arrow_type(column.type)) for column in QUARANTINE_COLUMNS])
 
+_COLUMNS_SAID = 3
+_NAME_CHARACTERS = 60
 _BY_WIDTH = (RejectReason.TOO_MANY_FIELDS, RejectReason.TOO_FEW_FIELDS)
 
 
@@ -81,6 +83,39 @@ def _faulty(row: int, fault: Fault, lines: "_RowTexts", typed: TypedBlock) -> Re
     return RejectedRow(
         typed.place.row + row + 1, lines.line(row), reason, fault.column, fault.wanted, lines.text(row)
     )
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """Why a row is set aside, and the column and its type if that is about one."""
+
+    reason: str
+    column: str = ""
+    wanted: str = ""
+
+    def __str__(self) -> str:
+        name = self.column if len(self.column) <= _NAME_CHARACTERS else self.column[:_NAME_CHARACTERS] + "…"
+        return f"{name}: {self.wanted}" if self.wanted else name
+
+
+def counted_misfits(misfits: Mapping[Misfit, int]) -> str:
+    """How many rows there are of each reason, and in which columns, those with most rows first."""
+    said = []
+    for reason in sorted({misfit.reason for misfit in misfits}):
+        counts = {misfit: count for misfit, count in misfits.items() if misfit.reason == reason}
+        said.append(f"{reason} {sum(counts.values())}{_in_columns(counts)}")
+    return ", ".join(said)
+
+
+def _in_columns(counts: Mapping[Misfit, int]) -> str:
+    found = sorted((-count, misfit.column, misfit) for misfit, count in counts.items() if misfit.column)
+    if not found:
+        return ""
+    if len(found) == 1:
+        return f" (column {found[0][2]})"
+    named = [f"{misfit} {-count}" for count, _, misfit in found[:_COLUMNS_SAID]]
+    more = [f"{len(found) - _COLUMNS_SAID} more"] if len(found) > _COLUMNS_SAID else []
+    return f" (columns {', '.join(named + more)})"
 
 
 class _RowTexts:

@@ -32,7 +32,9 @@ from medical_data_pipeline.adapters.arrow.rejected_rows import (
     QUARANTINE_FOLDER,
     QUARANTINE_SCHEMA,
     Fault,
+    Misfit,
     TypedBlock,
+    counted_misfits,
     quarantine_rows,
     rejected_rows,
 )
@@ -84,6 +86,7 @@ class TableWriter:
         self._loaded = 0
         self._filled = 0
         self._rejected: Counter[str] = Counter()
+        self._misfits: Counter[Misfit] = Counter()
         self._nulls: Counter[str] = Counter()
 
     def write(self, block: Block, parsed: ParsedBlock, place: Place) -> None:
@@ -138,6 +141,7 @@ class TableWriter:
             self._loaded += table.num_rows
             self._filled += filled
             self._rejected.update(row.reason.value for row in rejected)
+            self._misfits.update(Misfit(row.reason.value, row.column, row.wanted) for row in rejected)
             for column in self.plan.columns:
                 self._nulls[column.name] += table.column(column.name).null_count
 
@@ -253,7 +257,7 @@ class TableWriter:
         read = self._loaded + rejected
         rejected -= self._rejected[RejectReason.DUPLICATE_KEY.value]
         if self.plan.reject_limit.is_exceeded(rejected, read):
-            counts = ", ".join(f"{reason} {count}" for reason, count in sorted(self._rejected.items()))
+            counts = counted_misfits(self._misfits)
             raise FileRefused("TOO_MANY_BAD_ROWS", f"{rejected} of {read} rows do not fit: {counts}")
 
     def _clean_up(self) -> None:
