@@ -8,7 +8,7 @@ from functools import lru_cache
 import pytest
 
 from medical_data_pipeline.errors import FileRefused
-from medical_data_pipeline.model.dataset import Contract, Dataset, DeclaredColumn, RejectLimit
+from medical_data_pipeline.model.dataset import Contract, Dataset, DeclaredColumn, LoadMode, RejectLimit
 from medical_data_pipeline.model.table import (
     BIGINT,
     BOOLEAN,
@@ -110,6 +110,40 @@ def test_short_rows_are_filled_unless_a_field_does_not_fit(convert: Converter) -
         ("too_few_fields", "id", "Total: 2")
     ]
     assert converted.conversion.receipt.rows_filled == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("1,Ann,7\n2,Bob\n", "1 row had fewer fields than the header; the missing ones are null"),
+        ("1,Ann,7\n2\n3,Cy\n", "2 rows had fewer fields than the header; the missing ones are null"),
+    ],
+)
+def test_the_receipt_says_how_many_rows_were_filled(rows: str, said: str, convert: Converter) -> None:
+    assert convert(f"id,name,score\n{rows}").conversion.receipt.warnings == (said,)
+
+
+def test_a_row_whose_last_field_is_empty_is_no_filled_one(convert: Converter) -> None:
+    assert convert("id,name,score\n1,Ann,7\n2,Bob,\n").conversion.receipt.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("mode", "rows", "is_said"),
+    [
+        (LoadMode.REPLACE, "", True),
+        (LoadMode.REPLACE, "1,2,SURPLUS\n", True),
+        (LoadMode.REPLACE, "1,2\n", False),
+        (LoadMode.APPEND, "", False),
+    ],
+)
+def test_a_file_that_empties_its_table_says_so(
+    mode: LoadMode, rows: str, is_said: bool, convert: Converter
+) -> None:
+    known = table_of(Column("a", BIGINT), Column("b", BIGINT), *LINEAGE)
+
+    warnings = convert(f"a,b\n{rows}", replace(DATASET, mode=mode), known).conversion.receipt.warnings
+
+    assert any("takes the place of all rows of the table" in warning for warning in warnings) is is_said
 
 
 def test_more_bad_rows_than_the_limit_refuse_the_file_and_leave_nothing(convert: Converter) -> None:

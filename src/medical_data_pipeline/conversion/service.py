@@ -1,6 +1,6 @@
 """The conversion stage: one CSV file to Parquet files and a receipt, every row accounted for."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -28,7 +28,7 @@ from medical_data_pipeline.model.conversion import (
     WritePlan,
     WriteReport,
 )
-from medical_data_pipeline.model.dataset import Dataset
+from medical_data_pipeline.model.dataset import Dataset, LoadMode
 from medical_data_pipeline.model.load import ColumnReceipt, Receipt, RowCounts
 from medical_data_pipeline.model.row_layout import RowLayout
 from medical_data_pipeline.model.table import LINEAGE, Column, Kind, Table
@@ -264,9 +264,18 @@ def _receipt(request: ConversionRequest, read: _Read, written: WriteReport) -> R
         new_columns=plan.new,
         missing_columns=plan.missing,
         left_out_columns=plan.left_out,
-        warnings=(*read.warnings, *plan.warnings),
+        warnings=(*read.warnings, *plan.warnings, *_said_of_rows(request, read.layout, written)),
         timings_s={},
     )
+
+
+def _said_of_rows(request: ConversionRequest, layout: Layout, written: WriteReport) -> Iterator[str]:
+    if filled := written.rows_filled:
+        rows = "1 row" if filled == 1 else f"{filled} rows"
+        widest = "the header" if layout.dialect.has_header else "the others"
+        yield f"{rows} had fewer fields than {widest}; the missing ones are null"
+    if request.dataset.mode is LoadMode.REPLACE and request.table is not None and not written.rows_loaded:
+        yield "the file has no rows to load, and by mode replace it takes the place of all rows of the table"
 
 
 def _dialect(layout: Layout) -> dict[str, str | int | bool]:
