@@ -61,7 +61,7 @@ class Server:
 
     def __init__(self, data: Path, nursery: Nursery) -> None:
         self.data = data
-        self.token = secrets.token_urlsafe(16)
+        self.token = secrets.token_urlsafe(32)
         self.log = data.parent / "server.log"
         self.port = _free_port()
         self.pid = 0

@@ -18,11 +18,15 @@ WITHOUT_TOKEN = {name: value for name, value in os.environ.items() if name != "M
 
 
 @contextmanager
-def started(data: Path) -> Iterator[tuple["subprocess.Popen[str]", dict[str, str]]]:
+def started(data: Path, **environ: str) -> Iterator[tuple["subprocess.Popen[str]", dict[str, str]]]:
     """A server on a port of its own choice, and what it said until it was ready."""
     command = [*MDP, "serve", "--data-dir", str(data), "--port", "0"]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=WITHOUT_TOKEN
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**WITHOUT_TOKEN, **environ},
     ) as process:
         assert process.stdout
         said = {}
@@ -114,6 +118,61 @@ def test_a_new_token_counts_from_the_next_start_on(stopped_folder: Path, tmp_pat
         assert httpx.get(f"{url}/tables", headers=headers).status_code == 200
     assert (mistyped.returncode, len(mistyped.stderr.splitlines())) == (1, 1)
     assert not (tmp_path / "nosuch").exists()
+
+
+def status_with(said: dict[str, str], token: str) -> int:
+    headers = {"Authorization": f"Bearer {token}"}
+    return httpx.get(f"{said['listening'].split()[2]}/tables", headers=headers).status_code
+
+
+def test_a_token_of_the_environment_is_announced_and_the_folder_keeps_its_own(tmp_path: Path) -> None:
+    data, given = tmp_path / "data", "g" * 32
+    with started(data) as (process, first):
+        own = first["token"].rpartition(" ")[2]
+        stopped(process)
+
+    with started(data, MDP_TOKEN=given) as (process, said):
+        assert said["the"] == "the token is that of MDP_TOKEN, and no other while the server runs"
+        assert (status_with(said, given), status_with(said, own)) == (200, 401)
+        stopped(process)
+
+    with started(data, MDP_TOKEN=own) as (process, said):
+        assert said["the"].startswith("the token is the one that was shown before")
+        assert (status_with(said, own), status_with(said, given)) == (200, 401)
+        stopped(process)
+
+
+def test_a_new_folder_that_began_with_a_token_of_the_environment_shows_its_own_when_it_is_gone(
+    tmp_path: Path,
+) -> None:
+    with started(tmp_path / "data", MDP_TOKEN="g" * 32) as (process, said):
+        assert "token" not in said
+        stopped(process)
+
+    with started(tmp_path / "data") as (_, said):
+        assert status_with(said, said["token"].rpartition(" ")[2]) == 200
+
+
+@pytest.mark.parametrize("weak", ["abc", "x" * 31])
+def test_a_weak_token_of_the_environment_is_refused_before_anything_is_made(
+    tmp_path: Path, weak: str
+) -> None:
+    done = subprocess.run(
+        [*MDP, "serve", "--data-dir", str(tmp_path / "data"), "--port", "0"],
+        capture_output=True,
+        text=True,
+        env={**WITHOUT_TOKEN, "MDP_TOKEN": weak},
+        timeout=60,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (
+        1,
+        "",
+        "mdp: MDP_TOKEN is too weak to be a server's token: 32 characters or more; "
+        "without it the server makes one\n",
+    )
+    assert not (tmp_path / "data").exists()
 
 
 def test_the_doctor_finds_a_folder_that_is_not_there_and_a_file_others_may_read(

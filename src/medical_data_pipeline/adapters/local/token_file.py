@@ -28,12 +28,14 @@ class TokenFile:
     def rotate(self) -> str:
         """A new token; the old one is worth nothing from now on."""
         token = secrets.token_urlsafe(32)
-        self.accept(token)
+        self._keep(_digest(token))
         return token
 
-    def accept(self, token: str) -> None:
-        """Make `token` the one that counts."""
-        digest = hashlib.sha256(token.encode()).hexdigest()
+    def accept_meanwhile(self, token: str) -> None:
+        """Let `token` be the one that counts in this process; the file, if there is one, stays as it is."""
+        self._digest = _digest(token)
+
+    def _keep(self, digest: str) -> None:
         partial = self._file.with_suffix(".partial")
         descriptor = os.open(partial, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
@@ -45,9 +47,8 @@ class TokenFile:
         self._digest = digest
 
     def actor_for(self, token: str) -> Actor | None:
-        # 32 random bytes need no slow hash: nobody can try them all.
-        digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
-        return Actor("owner", "owner") if hmac.compare_digest(digest, self._digest or "-" * 64) else None
+        is_known = hmac.compare_digest(_digest(token), self._digest or "-" * 64)
+        return Actor("owner", "owner") if is_known else None
 
     def _load(self) -> str:
         try:
@@ -56,3 +57,8 @@ class TokenFile:
             return ""
         except (ValueError, KeyError, TypeError):
             raise SettingsError("the token file is damaged: remove it, and a new token is made") from None
+
+
+def _digest(token: str) -> str:
+    # 32 random bytes need no slow hash: nobody can try them all.
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

@@ -31,6 +31,8 @@ from medical_data_pipeline.http_api.services import Services
 # Service managers wait ten seconds: two of them go to queries, two to answers, the rest to loads in hand.
 ANSWER_TIMEOUT_S = 2
 STOP_TIMEOUT_S = 3.0
+# As many as nobody can try; what the server itself makes has 43.
+_TOKEN_CHARACTERS = 32
 _LOG = logging.getLogger("mdp")
 EXAMPLES = """
 \b
@@ -54,16 +56,20 @@ Examples:
 def command(  # noqa: PLR0913 - one parameter an option
     data_dir: Path, host: str, port: int, config: Path | None, tls_cert: Path | None, tls_key: Path | None
 ) -> None:
-    """Serve uploads and SQL over HTTP. The token is shown at the first start, and only then."""
+    """Serve uploads and SQL over HTTP. The token is shown at the first start, and only then.
+
+    While MDP_TOKEN is set, that is the token, of 32 characters or more; the folder's own stays as it is.
+    """
     if not _is_loopback(host) and not (tls_cert and tls_key):
         raise SettingsError("to listen beyond this machine, --tls-cert and --tls-key are needed")
+    given_token = _given_token(os.environ.get("MDP_TOKEN", ""))
     log_as_json(logging.INFO)
     quiet_libraries()
     os.umask(0o077)
     # Before anything is made: a token that is shown by a start which then fails would be lost.
     listening = bound_socket(host, port)
     pipeline = _opened(data_dir, config)
-    tokens = _tokens(data_dir)
+    tokens = _tokens(data_dir, given_token)
     for lack in pipeline.engine.missing_confinement():
         _log(Happening("confinement-missing", "", "", lack))
     with _stopped_at_the_end(pipeline):
@@ -152,11 +158,21 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _tokens(data_dir: Path) -> TokenFile:
+def _given_token(token: str) -> str:
+    """The token that the environment gives, "" for none. Raises: SettingsError."""
+    if 0 < len(token) < _TOKEN_CHARACTERS:
+        raise SettingsError(
+            f"MDP_TOKEN is too weak to be a server's token: {_TOKEN_CHARACTERS} characters or more; "
+            "without it the server makes one"
+        )
+    return token
+
+
+def _tokens(data_dir: Path, given: str) -> TokenFile:
     tokens = TokenFile(data_dir / TOKEN_FILE)
-    given = os.environ.get("MDP_TOKEN")
-    if given:
-        tokens.accept(given)
+    if given and tokens.actor_for(given) is None:
+        tokens.accept_meanwhile(given)
+        _say("the token is that of MDP_TOKEN, and no other while the server runs")
         return tokens
     made = tokens.made_at_first()
     if made:
