@@ -41,6 +41,36 @@ def test_ingest_of_a_folder_loads_files_of_one_name_side_by_side(filled: Server,
     assert (done.returncode, filled.ask("SELECT id FROM fold ORDER BY id")) == (0, [[1], [2]]), done.stderr
 
 
+def test_ingest_of_a_folder_without_a_table_says_which_tables_the_files_went_into(
+    filled: Server, tmp_path: Path
+) -> None:
+    (tmp_path / "fold" / "meds").mkdir(parents=True)
+    (tmp_path / "fold" / "labs.csv").write_text("id\n1\n", encoding="utf-8")
+    (tmp_path / "fold" / "meds" / "m.csv").write_text("id\n2\n", encoding="utf-8")
+
+    told = mdp(filled, "ingest", "fold", cwd=tmp_path)
+    named = mdp(filled, "ingest", "fold", "--table", "named", cwd=tmp_path)
+    one_file = mdp(filled, "ingest", "fold/labs.csv", cwd=tmp_path)
+
+    assert (told.returncode, "mdp: no --table: into medical_records, meds\n" in told.stderr) == (0, True)
+    assert "no --table" not in named.stderr + one_file.stderr
+
+
+def test_ingest_of_what_was_there_says_so(filled: Server, tmp_path: Path) -> None:
+    for name, number in (("old.csv", 1), ("new.csv", 2)):
+        (tmp_path / name).write_text(f"id\n{number}\n", encoding="utf-8")
+
+    first = mdp(filled, "ingest", "old.csv", "--table", "twice", cwd=tmp_path)
+    second = mdp(filled, "ingest", "old.csv", "new.csv", "--table", "twice", cwd=tmp_path)
+
+    assert first.stdout.splitlines()[1].split()[:4] == ["old.csv", "twice", "committed", "1"]
+    assert second.returncode == 0
+    assert [line.split()[2:5] for line in second.stdout.splitlines()[1:]] == [
+        ["already", "loaded", "1"],
+        ["committed", "1", "1"],
+    ]
+
+
 def test_ingest_goes_on_after_files_that_are_refused_and_names_them(filled: Server, tmp_path: Path) -> None:
     for name, content in (("a.csv", ""), ("b.csv", "%PDF-1.7 and so on"), ("c.csv", "id\n1\n")):
         (tmp_path / name).write_text(content, encoding="utf-8")

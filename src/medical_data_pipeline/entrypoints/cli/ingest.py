@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -55,6 +55,13 @@ class Outcome:
     upload: Upload
     load: dict[str, Any] | None = None
     problem: str = ""
+    was_loaded: bool = False
+
+    def state(self) -> str:
+        """As the user is told it."""
+        if self.load is None:
+            return "not sent"
+        return "already loaded" if self.was_loaded else str(self.load["state"])
 
     def trouble(self) -> str:
         """Why it is not loaded, as one line."""
@@ -88,6 +95,8 @@ def command(paths: tuple[Path, ...], table: str | None, wait: bool, server: str)
     with connected(server) as client, Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task("uploading", total=sum(_size_bytes(upload.file) for upload in uploads))
         outcomes = [sent(client, upload, lambda size: progress.advance(task, size)) for upload in uploads]
+        if table is None and any(path.is_dir() for path in paths):
+            _tell_tables(outcomes)
         if wait:
             outcomes = [_settled(client, outcome) for outcome in outcomes]
     print_table(
@@ -145,7 +154,8 @@ def sent(client: httpx.Client, upload: Upload, advance: Callable[[int], object])
         if error.exit_code == EXIT_UNREACHABLE:
             fail(f"{upload.file} and what follows it was not sent: {error}", EXIT_UNREACHABLE)
         return Outcome(upload, problem=str(error))
-    return Outcome(upload, answer.json())
+    load = answer.json()
+    return Outcome(upload, load, was_loaded=answer.status_code == 200 and load["state"] in _GOOD)
 
 
 def _chunks(file: Path, size_bytes: int, advance: Callable[[int], object]) -> Iterator[bytes]:
@@ -167,16 +177,22 @@ def _settled(client: httpx.Client, outcome: Outcome) -> Outcome:
     while load is not None and load["state"] not in _FINAL:
         time.sleep(0.1)
         load = call(client, "GET", f"/loads/{load['load_id']}").json()
-    return Outcome(outcome.upload, load, outcome.problem)
+    return replace(outcome, load=load)
+
+
+def _tell_tables(outcomes: Sequence[Outcome]) -> None:
+    tables = sorted({str(outcome.load["table"]) for outcome in outcomes if outcome.load is not None})
+    if tables:
+        click.echo(f"mdp: no --table: into {', '.join(tables)}", err=True)
 
 
 def _row(outcome: Outcome) -> tuple[object, ...]:
     load = outcome.load
     if load is None:
-        return (outcome.upload.name, "", "not sent", "", "", "", outcome.problem.partition(":")[0])
+        return (outcome.upload.name, "", outcome.state(), "", "", "", outcome.problem.partition(":")[0])
     rows = load["rows"]
     counts = (rows["read"], rows["loaded"], rows["quarantined"])
-    return (outcome.upload.name, load["table"], load["state"], *counts, load["reason"])
+    return (outcome.upload.name, load["table"], outcome.state(), *counts, load["reason"])
 
 
 def _report(outcomes: Sequence[Outcome], good: frozenset[str]) -> bool:
