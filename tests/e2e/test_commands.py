@@ -71,6 +71,19 @@ def test_ingest_of_what_was_there_says_so(filled: Server, tmp_path: Path) -> Non
     ]
 
 
+def test_ingest_shows_the_notes_of_the_receipts(filled: Server, tmp_path: Path) -> None:
+    (tmp_path / "whole.csv").write_text("id,name\n1,Ann\n", encoding="utf-8")
+    (tmp_path / "short.csv").write_text("id,name\n1,Ann\n2\n3\n", encoding="utf-8")
+
+    done = mdp(filled, "ingest", "short.csv", "whole.csv", "--table", "short", cwd=tmp_path)
+
+    notes = [line for line in done.stderr.splitlines() if "note:" in line]
+    assert (done.returncode, notes) == (
+        0,
+        ["mdp: short.csv: note: 2 rows had fewer fields than the header; the missing ones are null"],
+    )
+
+
 def test_ingest_goes_on_after_files_that_are_refused_and_names_them(filled: Server, tmp_path: Path) -> None:
     for name, content in (("a.csv", ""), ("b.csv", "%PDF-1.7 and so on"), ("c.csv", "id\n1\n")):
         (tmp_path / name).write_text(content, encoding="utf-8")

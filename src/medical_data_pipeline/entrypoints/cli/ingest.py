@@ -21,10 +21,12 @@ from medical_data_pipeline.entrypoints.cli.client import (
     connected,
     counted,
     fail,
+    plainly_failing,
     print_table,
     server_option,
     why,
 )
+from medical_data_pipeline.entrypoints.cli.receipt import find_receipt
 from medical_data_pipeline.model.keys import is_hidden
 
 _CHUNK = 1 << 20
@@ -99,9 +101,12 @@ def command(paths: tuple[Path, ...], table: str | None, wait: bool, server: str)
             _tell_tables(outcomes)
         if wait:
             outcomes = [_settled(client, outcome) for outcome in outcomes]
+        notes = list(_notes(client, outcomes)) if wait else []
     print_table(
         ("file", "table", "state", "read", "loaded", "set aside", "reason"), list(map(_row, outcomes))
     )
+    for note in notes:
+        click.echo(note, err=True)
     sys.exit(_report(outcomes, _GOOD if wait else _FINAL | {"received", "converted"}))
 
 
@@ -203,3 +208,14 @@ def _report(outcomes: Sequence[Outcome], good: frozenset[str]) -> bool:
     if bad:
         click.echo(f"mdp: {len(bad)} of {counted(len(outcomes), 'file')} not loaded", err=True)
     return bool(bad)
+
+
+def _notes(client: httpx.Client, outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """What the receipts of the files that are loaded have to say, a line each."""
+    for outcome in outcomes:
+        if outcome.load is None or outcome.load["state"] != "committed":
+            continue
+        with plainly_failing():
+            receipt = find_receipt(client, outcome.load["load_id"])
+        for warning in receipt["warnings"] if receipt else ():
+            yield f"mdp: {outcome.upload.file}: note: {warning}"

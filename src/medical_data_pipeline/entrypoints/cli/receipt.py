@@ -28,7 +28,7 @@ _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe", " ": "s
 def command(load: str, server: str, as_json: bool) -> None:
     """Show the receipt of LOAD: every column's type and why, every row accounted for."""
     with connected(server) as client, plainly_failing():
-        found = _receipt(client, load)
+        found = find_receipt(client, load)
         if found is None:
             load_found = asked(client, "GET", f"/loads/{load}").json()
             _print_load(load_found, as_json)
@@ -38,7 +38,7 @@ def command(load: str, server: str, as_json: bool) -> None:
             _print_receipt(found)
 
 
-def _receipt(client: httpx.Client, load: str) -> dict[str, Any] | None:
+def find_receipt(client: httpx.Client, load: str) -> dict[str, Any] | None:
     """None when there is none, as of a refused file. Raises: Unanswered."""
     try:
         found: dict[str, Any] = asked(client, "GET", f"/loads/{load}/receipt").json()
