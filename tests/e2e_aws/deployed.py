@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -104,23 +104,30 @@ class Deployed:
             functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
 
     @contextmanager
-    def quick_retries(self) -> Iterator[None]:
-        """A message that failed comes again after two seconds, and not after half an hour."""
+    def quick_retries(self, seconds: int = 2) -> Iterator[None]:
+        """A message that failed comes again after some seconds, and not after half an hour."""
         sqs, url = self.emulator.client("sqs"), self.queue("conversion")
         name = "VisibilityTimeout"
         before = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"]
-        sqs.set_queue_attributes(QueueUrl=url, Attributes={name: "2"})
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={name: str(seconds)})
         try:
             yield
         finally:
             sqs.set_queue_attributes(QueueUrl=url, Attributes=before)
 
-    @contextmanager
-    def events_lost(self) -> Iterator[None]:
+    def events_lost(self) -> AbstractContextManager[None]:
         """Nobody is told of the objects that arrive."""
+        return self._without_rule(f"{PROJECT}-conversion-objects")
+
+    def nothing_due(self) -> AbstractContextManager[None]:
+        """What comes into the queue by the clock does not."""
+        return self._without_rule(f"{PROJECT}-conversion-reconcile")
+
+    @contextmanager
+    def _without_rule(self, name: str) -> Iterator[None]:
         events = self.emulator.client("events")
-        events.disable_rule(Name=f"{PROJECT}-conversion-objects")
+        events.disable_rule(Name=name)
         try:
             yield
         finally:
-            events.enable_rule(Name=f"{PROJECT}-conversion-objects")
+            events.enable_rule(Name=name)
