@@ -1,11 +1,13 @@
 """What the client commands say and how they end, against a real server."""
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 
 from medical_data_pipeline.entrypoints.cli.ingest import Upload, sent
+from medical_data_pipeline.entrypoints.cli.load_list import loads_of
 from tests.e2e.commands import mdp
 from tests.e2e.servers import Server
 
@@ -119,6 +121,50 @@ def test_ingest_names_a_file_that_grows_or_is_no_file_and_goes_on(filled: Server
     assert (grown.load, piped.load) == (None, None)
 
 
+def test_loads_go_on_over_as_many_pages_as_are_asked_for(filled: Server) -> None:
+    with filled.new_client() as client:
+        limits: list[str] = []
+        client.event_hooks["request"] = [lambda request: limits.append(request.url.params["limit"])]
+        first = loads_of(client, limit=3, page_loads=2)
+        known = loads_of(client, page_loads=1)
+
+    beyond = mdp(filled, "loads", "--limit", "2000", "--json")
+
+    assert (len(first), limits[:2], set(limits[2:])) == (3, ["2", "1"], {"1"})
+    assert [load["load_id"] for load in first] == [load["load_id"] for load in filled.loads()[:3]]
+    assert known == json.loads(beyond.stdout) == filled.loads()
+
+
+@pytest.mark.parametrize("arguments", [["loads", "--table", "nosuch"], ["replay", "nosuch"]])
+def test_a_mistyped_table_is_an_error(filled: Server, arguments: list[str]) -> None:
+    done = mdp(filled, *arguments)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "mdp: NOT_FOUND: there is no table nosuch\n"
+
+
+def test_a_table_without_such_loads_is_no_error(filled: Server) -> None:
+    none_refused = mdp(filled, "loads", "--table", "small", "--state", "refused", "--json")
+    all_refused = mdp(filled, "loads", "--table", "refusals", "--state", "committed", "--json")
+    none_to_replay = mdp(filled, "replay", "small")
+
+    assert [(done.returncode, done.stdout) for done in (none_refused, all_refused, none_to_replay)] == [
+        (0, "[]\n"),
+        (0, "[]\n"),
+        (0, "0 loads will be loaded again\n"),
+    ]
+
+
+def test_a_table_is_found_in_whatever_case_it_is_written(filled: Server) -> None:
+    described = mdp(filled, "describe", "Small")
+    listed = mdp(filled, "loads", "--table", "SMALL")
+    set_aside = mdp(filled, "quarantine", "Small")
+
+    assert [done.returncode for done in (described, listed, set_aside)] == [0, 0, 0]
+    assert described.stdout == mdp(filled, "describe", "small").stdout
+    assert "small/a.csv" in listed.stdout
+
+
 def test_loads_name_the_file_and_say_why_it_was_refused(filled: Server) -> None:
     done = mdp(filled, "loads", "--table", "refusals")
 
@@ -189,6 +235,15 @@ def test_a_printed_table_tells_null_from_empty_and_shows_cells_as_they_are(fille
     done = mdp(filled, "query", sql)
 
     assert done.stdout.splitlines()[1].split() == ["true", "NULL", "[/x]:smile:", "\\x1b[2J"], done.stderr
+
+
+def test_a_server_without_its_scheme_is_told_what_is_missing(filled: Server) -> None:
+    done = mdp(filled, "tables", "--server", f"localhost:{filled.port}")
+
+    assert (done.returncode, done.stderr) == (
+        4,
+        f"mdp: --server or MDP_SERVER is a URL: http:// is missing before localhost:{filled.port}\n",
+    )
 
 
 def test_a_server_that_does_not_answer_is_named(tmp_path: Path) -> None:

@@ -102,10 +102,16 @@ def test_a_rebuild_says_how_many_files_and_nothing_else(tmp_path: Path) -> None:
 
     done = mdp(None, "rebuild", "--data-dir", str(tmp_path / "data"), "--config", str(declared))
     (folder / "a.csv").unlink()
-    again = mdp(None, "rebuild", "--data-dir", str(tmp_path / "data"), "--table", "u")
+    again = mdp(None, "rebuild", "--data-dir", str(tmp_path / "data"), "--table", "U")
+    mistyped = mdp(None, "rebuild", "--data-dir", str(tmp_path / "data"), "--table", "nosuch")
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "2 files loaded again\n", "")
     assert (again.returncode, again.stdout, again.stderr) == (0, "1 file loaded again\n", "")
+    assert (mistyped.returncode, mistyped.stdout, mistyped.stderr) == (
+        1,
+        "",
+        "mdp: there is neither a table nosuch nor a file of it\n",
+    )
 
 
 def test_a_new_token_counts_from_the_next_start_on(stopped_folder: Path, tmp_path: Path) -> None:

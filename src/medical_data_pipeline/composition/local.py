@@ -32,7 +32,7 @@ from medical_data_pipeline.composition.upkeep import Upkeep
 from medical_data_pipeline.conversion.intake import DatasetBook, IntakeService, Milestone
 from medical_data_pipeline.conversion.load_conversion import LoadConversion
 from medical_data_pipeline.conversion.service import ConversionService
-from medical_data_pipeline.errors import BackendUnavailable, LoadNotFound
+from medical_data_pipeline.errors import BackendUnavailable, LoadNotFound, TableNotFound
 from medical_data_pipeline.model.dataset import Dataset
 from medical_data_pipeline.model.keys import RAW_PREFIX, is_hidden
 from medical_data_pipeline.model.load import Load, LoadState
@@ -184,15 +184,18 @@ class LocalPipeline:
         nor the catalog to be there.
 
         Raises:
+            TableNotFound: there is neither such a table nor a file of it.
             BackendUnavailable: a load failed, or did not come to an end.
         """
         self._worker.start()
         self._require_settled()
-        names = [table] if table else [name for name in self.catalog.list() if "__" not in name]
+        files, tables = self._raw_files(table), self.catalog.list()
+        if table and not files and not {table, quarantine_table(table)} & set(tables):
+            raise TableNotFound(f"there is neither a table {table} nor a file of it")
+        names = [table] if table else [name for name in tables if "__" not in name]
         for name in names:
             self.catalog.drop(name)
             self.catalog.drop(quarantine_table(name))
-        files = self._raw_files(table)
         # Within a table one after the other: the file that comes first decides what type a column has.
         for turn in zip_longest(*files):
             loads = [self._load_again(head) for head in turn if head]

@@ -24,8 +24,15 @@ server_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
+def lower_case(context: click.Context, parameter: click.Parameter, name: str | None) -> str | None:
+    """The name of a table as SQL compares it: written in any case."""
+    return None if name is None else name.lower()
+
+
 def connected(server: str) -> httpx.Client:
     """A client with the token of MDP_TOKEN."""
+    if not server.startswith(("http://", "https://")):
+        fail(f"--server or MDP_SERVER is a URL: http:// is missing before {server}", EXIT_UNREACHABLE)
     token = os.environ.get("MDP_TOKEN", "")
     if not token:
         fail("set MDP_TOKEN to the token that `mdp serve` showed", EXIT_UNREACHABLE)

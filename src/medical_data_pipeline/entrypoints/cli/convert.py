@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 20
 _REQUEST = ("csv", "outdir", "table", "config")
+_KEYS = ", ".join(_REQUEST)
 EXAMPLES = """
 \b
 Examples:
@@ -135,6 +136,8 @@ def _request(line: bytes) -> dict[str, str]:
     except (ValueError, RecursionError):
         asked = None
     named = asked if isinstance(asked, dict) else {}
+    if unknown := sorted(named.keys() - set(_REQUEST)):
+        raise InvalidRequest(f"a request has no {', '.join(map(json.dumps, unknown))}, only {_KEYS}")
     request = {key: named[key] for key in _REQUEST if named.get(key) is not None}
     if not {"csv", "outdir"} <= request.keys() or not all(isinstance(each, str) for each in request.values()):
         raise InvalidRequest('a request is {"csv": …, "outdir": …}, with "table" and "config" if need be')

@@ -5,33 +5,29 @@ from typing import Any
 import click
 
 from medical_data_pipeline.entrypoints.cli.client import (
-    call,
     connected,
     json_option,
+    lower_case,
+    plainly_failing,
     print_json,
     print_table,
     server_option,
     why,
 )
+from medical_data_pipeline.entrypoints.cli.load_list import loads_of
 from medical_data_pipeline.model.keys import RAW_PREFIX
 
 
 @click.command(epilog="\b\nExample:\n  mdp loads --table labs --state refused")
-@click.option("--table", help="Only loads of this table.")
+@click.option("--table", callback=lower_case, help="Only loads of this table.")
 @click.option("--state", help="Only loads in this state: received, converted, committed, refused, …")
-@click.option("--limit", default=50, show_default=True, help="How many, newest first.")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="How many of them.")
 @server_option
 @json_option
 def command(table: str | None, state: str | None, limit: int, server: str, as_json: bool) -> None:
     """List loads, newest first."""
-    wanted = {"table": table, "state": state, "limit": limit}
-    with connected(server) as client:
-        found = call(
-            client,
-            "GET",
-            "/loads",
-            params={name: value for name, value in wanted.items() if value is not None},
-        ).json()["loads"]
+    with connected(server) as client, plainly_failing():
+        found = loads_of(client, table, state, limit)
     if as_json:
         print_json(found)
         return

@@ -11,6 +11,7 @@ from medical_data_pipeline.entrypoints.cli.client import (
     asked,
     connected,
     json_option,
+    lower_case,
     plainly_failing,
     print_json,
     print_table,
@@ -20,7 +21,7 @@ from medical_data_pipeline.model.quarantine import quarantine_table
 
 
 @click.command(epilog="\b\nExample:\n  mdp quarantine encounters")
-@click.argument("table")
+@click.argument("table", callback=lower_case)
 @click.option("--limit", default=100, show_default=True, help="How many rows.")
 @server_option
 @json_option

@@ -8,7 +8,7 @@ import click
 
 from medical_data_pipeline.adapters.local.yaml_datasets import load_datasets
 from medical_data_pipeline.composition.local import LocalSettings, open_local
-from medical_data_pipeline.entrypoints.cli.client import counted
+from medical_data_pipeline.entrypoints.cli.client import counted, lower_case
 from medical_data_pipeline.entrypoints.json_log import quiet_libraries
 
 
@@ -16,7 +16,7 @@ from medical_data_pipeline.entrypoints.json_log import quiet_libraries
 @click.option(
     "--data-dir", type=click.Path(path_type=Path), default="data", envvar="MDP_DATA_DIR", show_default=True
 )
-@click.option("--table", help="Only this table; all of them without it.")
+@click.option("--table", callback=lower_case, help="Only this table; all of them without it.")
 @click.option(
     "--config", type=click.Path(path_type=Path), envvar="MDP_CONFIG", help="YAML file that declares datasets."
 )
