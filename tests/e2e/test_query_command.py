@@ -72,6 +72,17 @@ def test_a_query_that_nobody_waits_for_any_more_holds_no_worker(
     assert left["state"] == "cancelled"
 
 
+def test_the_help_says_how_a_parameter_is_compared_with_a_number_and_it_works(running: Server) -> None:
+    told = " ".join(mdp(None, "query", "--help").stdout.split())
+    sql = "SELECT n FROM (VALUES 4, 5) AS t (n) WHERE n = {}"
+
+    as_text = mdp(running, "query", sql.format("?"), "--param", "5")
+    as_number = mdp(running, "query", sql.format("CAST(? AS bigint)"), "--param", "5")
+
+    assert "Text: beside a number CAST(? AS bigint), beside a date date(?)." in told
+    assert (as_text.returncode, as_number.returncode, as_number.stdout.split()) == (1, 0, ["n", "5"])
+
+
 @pytest.mark.parametrize("wanted", ["table", "json", "csv", "arrow", "parquet"])
 def test_an_answer_that_goes_to_a_file_is_there_for_its_user_alone_and_not_on_the_terminal(
     running: Server, tmp_path: Path, wanted: str

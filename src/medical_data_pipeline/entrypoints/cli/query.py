@@ -30,12 +30,18 @@ EXAMPLES = """
 Examples:
   mdp query 'SELECT count(*) FROM labs'
   mdp query 'SELECT * FROM labs WHERE mrn = ?' --param 00012345 --format csv -o labs.csv
+  mdp query 'SELECT * FROM labs WHERE age > CAST(? AS bigint)' --param 65
 """
 
 
 @click.command(epilog=EXAMPLES)
 @click.argument("sql")
-@click.option("--param", "params", multiple=True, help="The value of a `?`, in order; text.")
+@click.option(
+    "--param",
+    "params",
+    multiple=True,
+    help="The value of a `?`, in order. Text: beside a number CAST(? AS bigint), beside a date date(?).",
+)
 @click.option(
     "--format",
     "wanted",
