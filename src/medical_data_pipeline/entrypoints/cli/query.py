@@ -116,7 +116,9 @@ def _save(client: httpx.Client, query_id: str, wanted: str, file: BinaryIO | Non
 
 
 def _stream(client: httpx.Client, query_id: str, wanted: str, file: BinaryIO) -> None:
-    with client.stream("GET", f"/queries/{query_id}/results", params={"format": wanted}) as answer:
+    path = f"/queries/{query_id}/results"
+    # On AWS the answer is a link into the bucket; the token is not sent there.
+    with client.stream("GET", path, params={"format": wanted}, follow_redirects=True) as answer:
         if answer.is_error:
             fail(f"the server answers {answer.status_code}")
         for chunk in answer.iter_bytes():
