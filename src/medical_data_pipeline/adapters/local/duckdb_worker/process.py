@@ -26,12 +26,12 @@ from medical_data_pipeline.adapters.local.duckdb_worker.result_file import RESUL
 from medical_data_pipeline.errors import BackendUnavailable
 
 # Nothing of the server's environment, which may hold secrets. Two settings keep memory that allocators only
-# reserve from counting against the worker's limit.
+# reserve from counting against the worker's limit; with an arena fewer its threads would wait for each other.
 WORKER_ENVIRONMENT: Mapping[str, str] = {
     "LANG": "C.UTF-8",
     "TZ": "UTC",
     "ARROW_DEFAULT_MEMORY_POOL": "system",
-    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_ARENA_MAX": "4",
 }
 
 
