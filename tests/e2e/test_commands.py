@@ -122,6 +122,7 @@ def test_ingest_names_a_file_that_grows_or_is_no_file_and_goes_on(filled: Server
 
 
 def test_loads_go_on_over_as_many_pages_as_are_asked_for(filled: Server) -> None:
+    filled.wait_settled()
     with filled.new_client() as client:
         limits: list[str] = []
         client.event_hooks["request"] = [lambda request: limits.append(request.url.params["limit"])]
