@@ -122,18 +122,20 @@ def test_ingest_names_a_file_that_grows_or_is_no_file_and_goes_on(filled: Server
 
 
 def test_loads_go_on_over_as_many_pages_as_are_asked_for(filled: Server) -> None:
+    for name in "abcd":
+        assert filled.put(f"paged/{name}.csv", b"id\n1\n")
     filled.wait_settled()
     with filled.new_client() as client:
         limits: list[str] = []
         client.event_hooks["request"] = [lambda request: limits.append(request.url.params["limit"])]
-        first = loads_of(client, limit=3, page_loads=2)
-        known = loads_of(client, page_loads=1)
+        first = loads_of(client, "paged", limit=3, page_loads=2)
+        known = loads_of(client, "paged", page_loads=1)
 
-    beyond = mdp(filled, "loads", "--limit", "2000", "--json")
+    beyond = mdp(filled, "loads", "--table", "paged", "--limit", "2000", "--json")
 
-    assert (len(first), limits[:2], set(limits[2:])) == (3, ["2", "1"], {"1"})
-    assert [load["load_id"] for load in first] == [load["load_id"] for load in filled.loads()[:3]]
-    assert known == json.loads(beyond.stdout) == filled.loads()
+    assert limits == ["2", "1", "1", "1", "1", "1"]
+    assert [load["key"] for load in known] == [f"input/paged/{name}.csv" for name in "dcba"]
+    assert (first, json.loads(beyond.stdout)) == (known[:3], known)
 
 
 @pytest.mark.parametrize("arguments", [["loads", "--table", "nosuch"], ["replay", "nosuch"]])
