@@ -1,6 +1,9 @@
 """GitHub and Bitbucket do the same, with as few rights as it takes, and nothing that changes under them."""
 
 import re
+import shutil
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -108,3 +111,39 @@ def test_whatever_is_fetched_is_checked_against_a_hash() -> None:
     assert len(fetched) == len(re.findall(r"^  fetch ", tools, re.MULTILINE)) == 2
     assert "curl" not in login
     assert all("--require-hashes" in line for line in login.splitlines() if "pip install" in line)
+
+
+def own_run(folder: Path, **says: str) -> "subprocess.CompletedProcess[str]":
+    """`.ci/run` with a make that only says what it is told to."""
+    (folder / ".ci").mkdir()
+    shutil.copy(ROOT / ".ci" / "run", folder / ".ci")
+    cases = "".join(f"{name.replace('_', '-')}) {script};;\n" for name, script in says.items())
+    make = f'#!/bin/sh\necho "make $1"\ncase "$1" in\n{cases}esac\n'
+    (folder / "make").write_text(make, encoding="utf-8")
+    (folder / "make").chmod(0o755)
+    return subprocess.run(
+        [folder / ".ci" / "run"],
+        env={"PATH": f"{folder}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_projects_own_ci_runs_the_tests_and_all_linters(tmp_path: Path) -> None:
+    done = own_run(tmp_path)
+
+    order = re.findall(r"^make (\S+)$", done.stdout, re.MULTILINE)
+    assert (done.returncode, list(dict.fromkeys(order))) == (0, ["test", "check", "lint-aws"])
+
+
+@pytest.mark.parametrize("target", ["test", "check", "lint_aws"])
+def test_the_projects_own_ci_fails_with_any_of_its_parts(tmp_path: Path, target: str) -> None:
+    assert own_run(tmp_path, **{target: "exit 2"}).returncode != 0
+
+
+def test_a_test_that_was_skipped_for_want_of_a_tool_fails_it(tmp_path: Path) -> None:
+    done = own_run(tmp_path, test="echo 'SKIPPED [1] tools.py:76: needs terraform: put it on the PATH'")
+
+    assert done.returncode == 1
+    assert "a tool is missing" in done.stderr
