@@ -6,21 +6,18 @@ from sqlglot.tokenizer_core import Token
 
 from medical_data_pipeline.errors import QueryRejected
 from medical_data_pipeline.model.athena_sql import parse_tokens
-from medical_data_pipeline.query.grammar import require_one_reading_statement, syntax_error
+from medical_data_pipeline.query.grammar import syntax_error
 from medical_data_pipeline.query.nodes import require_allowed
 
 
-def checked(sql: str, parameters: int = 0) -> exp.Expr:
+def checked(tokens: list[Token], sql: str, parameters: int = 0) -> exp.Expr:
     """The tree of a query that passed every check that needs no catalog.
+
+    `tokens` are what `require_one_reading_statement` made of `sql`.
 
     Raises:
         QueryRejected: with the reason; its message holds no literal of the statement.
     """
-    return checked_tokens(require_one_reading_statement(sql), sql, parameters)
-
-
-def checked_tokens(tokens: list[Token], sql: str, parameters: int) -> exp.Expr:
-    """`checked`, once `require_one_reading_statement` has made tokens of the text."""
     try:
         trees = parse_tokens(tokens, sql)
     except SqlglotError as error:

@@ -13,7 +13,7 @@ from medical_data_pipeline.model.athena_sql import render, tokenize
 from medical_data_pipeline.model.query import Actor, EngineStatement, QueryRequest
 from medical_data_pipeline.ports import AccessPolicy, TableReader
 from medical_data_pipeline.query.grammar import read_tokens, require_one_reading_statement
-from medical_data_pipeline.query.guard import checked_tokens
+from medical_data_pipeline.query.guard import checked
 from medical_data_pipeline.query.metadata import STATEMENTS, Metadata
 from medical_data_pipeline.query.select_list import SelectList
 from medical_data_pipeline.query.tables import Find, Permitted, TableRewriter, permitted
@@ -45,7 +45,7 @@ class Planner:
             rest = request.sql.strip().rstrip("; \t\r\n")[len(tokens[0].text) :]
             tree = metadata.statement([tokens[0], *read_tokens(rest)])
             return EngineStatement(render(tree), (), SelectList({}).finished(tree))
-        tree = checked_tokens(tokens, request.sql, len(request.parameters))
+        tree = checked(tokens, request.sql, len(request.parameters))
         rewriter = TableRewriter(self.database, find, metadata.information, now)
         try:
             rewriter.rewrite(tree)

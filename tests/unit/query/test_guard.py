@@ -1,8 +1,10 @@
 """What the guard lets through, and the reason for what it refuses."""
 
 import pytest
+from sqlglot import exp
 
 from medical_data_pipeline.errors import REJECTION_STATUS, QueryRejected
+from medical_data_pipeline.query.grammar import require_one_reading_statement
 from medical_data_pipeline.query.guard import checked
 
 REFUSED = [
@@ -65,10 +67,14 @@ REFUSED = [
 ]
 
 
+def checked_text(sql: str) -> exp.Expr:
+    return checked(require_one_reading_statement(sql), sql)
+
+
 @pytest.mark.parametrize(("sql", "reason"), REFUSED, ids=lambda value: str(value)[:50])
 def test_a_statement_that_is_not_a_plain_athena_query_is_refused(sql: str, reason: str):
     with pytest.raises(QueryRejected) as refused:
-        checked(sql)
+        checked_text(sql)
 
     assert refused.value.reason == reason
     assert refused.value.reason in REJECTION_STATUS
@@ -93,7 +99,7 @@ def test_a_statement_that_is_not_a_plain_athena_query_is_refused(sql: str, reaso
     ids=lambda sql: sql[:50],
 )
 def test_a_plain_query_passes(sql: str):
-    assert checked(sql) is not None
+    assert checked_text(sql) is not None
 
 
 @pytest.mark.parametrize(
@@ -107,11 +113,11 @@ def test_a_plain_query_passes(sql: str):
 )
 def test_a_refusal_never_quotes_a_literal(sql: str):
     with pytest.raises(QueryRejected) as refused:
-        checked(sql)
+        checked_text(sql)
 
     assert "Smith" not in str(refused.value)
 
 
 def test_a_syntax_error_says_where():
     with pytest.raises(QueryRejected, match=r"line 2, column \d+"):
-        checked("SELECT a\nFROM t WHERE ((a = 1)")
+        checked_text("SELECT a\nFROM t WHERE ((a = 1)")
