@@ -85,7 +85,6 @@ class TableWriter:
         self._lock = Lock()
         self._loaded = 0
         self._filled = 0
-        self._rejected: Counter[str] = Counter()
         self._misfits: Counter[Misfit] = Counter()
         self._nulls: Counter[str] = Counter()
 
@@ -140,7 +139,6 @@ class TableWriter:
         with self._lock:
             self._loaded += table.num_rows
             self._filled += filled
-            self._rejected.update(row.reason.value for row in rejected)
             self._misfits.update(Misfit(row.reason.value, row.column, row.wanted) for row in rejected)
             for column in self.plan.columns:
                 self._nulls[column.name] += table.column(column.name).null_count
@@ -253,12 +251,20 @@ class TableWriter:
         return PartWriter(directory, prefix, schema, Encodings(dictionaries, growing, bounded))
 
     def _require_within_limit(self) -> None:
-        rejected = sum(self._rejected.values())
+        by_reason = self._rejected()
+        rejected = by_reason.total()
         read = self._loaded + rejected
-        rejected -= self._rejected[RejectReason.DUPLICATE_KEY.value]
+        rejected -= by_reason[RejectReason.DUPLICATE_KEY.value]
         if self.plan.reject_limit.is_exceeded(rejected, read):
             counts = counted_misfits(self._misfits)
             raise FileRefused("TOO_MANY_BAD_ROWS", f"{rejected} of {read} rows do not fit: {counts}")
+
+    def _rejected(self) -> Counter[str]:
+        """How many rows are set aside for each reason."""
+        counts: Counter[str] = Counter()
+        for misfit, count in self._misfits.items():
+            counts[misfit.reason] += count
+        return counts
 
     def _clean_up(self) -> None:
         if self._scratch.is_dir():
@@ -276,7 +282,7 @@ class TableWriter:
             ),
             rows_loaded=self._loaded,
             rows_filled=self._filled,
-            rejected=dict(self._rejected),
+            rejected=dict(self._rejected()),
             nulls=dict(self._nulls),
         )
 
