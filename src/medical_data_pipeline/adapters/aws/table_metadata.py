@@ -56,10 +56,11 @@ def _type(written: object) -> ColumnType:
 def _snapshots(metadata: Mapping[str, Any]) -> tuple[Snapshot, ...]:
     ordered = sorted(metadata.get("snapshots", ()), key=lambda each: each.get("sequence-number", 0))
     now = metadata["current-schema-id"]
+    named = {each.get("schema-id", now) for each in ordered} - {now}
     former = {
         schema["schema-id"]: tuple(_column(field) for field in schema["fields"])
         for schema in metadata["schemas"]
-        if schema["schema-id"] != now
+        if schema["schema-id"] in named
     }
     return tuple(
         Snapshot(

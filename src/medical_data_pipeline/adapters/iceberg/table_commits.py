@@ -363,8 +363,9 @@ def _update_schema(transaction: Transaction, change: SchemaChange) -> None:
 
 
 def _described(name: str, loaded: IcebergTable) -> Table:
-    schemas = loaded.schemas()
-    former = {number: columns_of(schema) for number, schema in schemas.items() if schema != loaded.schema()}
+    # Schemas are never forgotten, snapshots are: this is made anew with each commit.
+    named = {each.schema_id for each in loaded.metadata.snapshots} - {loaded.metadata.current_schema_id}
+    former = {number: columns_of(schema) for number, schema in loaded.schemas().items() if number in named}
     snapshots = tuple(
         Snapshot(
             each.snapshot_id,
