@@ -15,15 +15,23 @@ from tests.served_aws import served_aws
 CANARY = "Zyxwvut"
 
 
+def logging_at(level: str) -> dict[str, str]:
+    """What Lambda sets of a function's `logging_config`, and what the module sets beside it (lambda.tf)."""
+    lambdas = {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": level}
+    return {**lambdas, "POWERTOOLS_LOG_LEVEL": level}
+
+
 @pytest.fixture
 def environ() -> Iterator[dict[str, str]]:
     with served_aws(BUCKET) as environ:
         yield environ
 
 
+@pytest.mark.parametrize("level", ["INFO", "DEBUG"])
 def test_a_file_goes_through_both_functions_and_their_logs_hold_no_cell_and_no_key(
-    environ: dict[str, str], tmp_path: Path
+    environ: dict[str, str], tmp_path: Path, level: str
 ) -> None:
+    environ |= logging_at(level)
     s3, key = aws_client("s3"), f"input/labs/{CANARY}.csv"
     etag = s3.put_object(Bucket=BUCKET, Key=key, Body=f"id,name\n1,{CANARY}\n".encode())["ETag"].strip('"')
     log = tmp_path / "log"
@@ -50,14 +58,18 @@ def test_a_file_goes_through_both_functions_and_their_logs_hold_no_cell_and_no_k
     assert table["Parameters"]["table_type"] == "ICEBERG"
 
 
+@pytest.mark.parametrize("level", ["INFO", "DEBUG"])
 def test_the_log_of_a_request_has_the_form_of_the_other_functions_logs(
-    environ: dict[str, str], tmp_path: Path
+    environ: dict[str, str], tmp_path: Path, level: str
 ) -> None:
+    environ |= logging_at(level)
     handler = "medical_data_pipeline.entrypoints.query_lambda.handler"
     with (tmp_path / "log").open("wb") as log, running(handler, environ, log) as query:
         is_answered, answer = query.invoke(request_event("/tables"))
 
-    said = [line for line in (tmp_path / "log").read_text().splitlines() if "answered" in line]
+    lines = (tmp_path / "log").read_text().splitlines()
+    said = [line for line in lines if "answered" in line]
+    assert not [line for line in lines if "botocore" in line or "Authorization" in line]
     assert (is_answered, answer["statusCode"], len(said)) == (True, 200, 1), said
     line = json.loads(said[0])
     assert {

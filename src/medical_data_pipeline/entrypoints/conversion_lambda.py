@@ -9,12 +9,18 @@ from aws_lambda_powertools import Logger, Metrics, Tracer
 
 from medical_data_pipeline.composition.aws_conversion import ConversionFunction
 from medical_data_pipeline.composition.aws_settings import ConversionSettings
-from medical_data_pipeline.entrypoints.lambda_surroundings import LambdaContext, answered, surroundings
+from medical_data_pipeline.entrypoints.lambda_surroundings import (
+    LambdaContext,
+    answered,
+    log_only_ours,
+    surroundings,
+)
 
 logger = Logger(log_uncaught_exceptions=False)
 metrics = Metrics()
 # What a traced function is given or answers may hold keys, and an exception's text a cell.
 tracer = Tracer(auto_patch=False)
+log_only_ours()
 
 
 @cache

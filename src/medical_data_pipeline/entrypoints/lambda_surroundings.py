@@ -1,5 +1,6 @@
 """What the functions have in common: logs and metrics by Powertools, with names and counts only."""
 
+import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from medical_data_pipeline.adapters.aws.aws_clients import aws_client
 from medical_data_pipeline.composition.aws_batches import Surroundings, TimeLeft
 from medical_data_pipeline.composition.happenings import Happening
+from medical_data_pipeline.entrypoints.json_log import quiet_libraries
 
 SCRATCH = Path("/tmp")  # noqa: S108 - the one disk a function may write to
 _BAD_NEWS = frozenset(
@@ -24,6 +26,15 @@ class LambdaContext(Protocol):
     aws_request_id: str
 
     def get_remaining_time_in_millis(self) -> int: ...
+
+
+def log_only_ours() -> None:
+    """Keep libraries to their warnings, whichever level Lambda gives the root logger.
+
+    At DEBUG botocore logs whole requests and answers: keys, tokens, and the cells that Athena answers.
+    """
+    logging.getLogger().setLevel(logging.WARNING)
+    quiet_libraries()
 
 
 def surroundings(logger: Logger, metrics: Metrics) -> Surroundings:

@@ -12,10 +12,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from medical_data_pipeline.composition.aws_query import query_app
 from medical_data_pipeline.composition.aws_settings import QuerySettings
-from medical_data_pipeline.entrypoints.lambda_surroundings import LambdaContext, surroundings
+from medical_data_pipeline.entrypoints.lambda_surroundings import (
+    LambdaContext,
+    log_only_ours,
+    surroundings,
+)
 
 logger = Logger(log_uncaught_exceptions=False)
 metrics = Metrics()
+log_only_ours()
 # No tracer: its import is a quarter of a cold start, and Lambda itself traces every invocation.
 TEXT = ["text/", "application/json", "application/problem+json"]
 
