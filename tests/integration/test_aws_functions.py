@@ -66,6 +66,29 @@ def test_the_same_event_ten_times_is_one_load(aws: AwsBench) -> None:
     assert len(aws.loads()) == 1
 
 
+def test_a_second_run_that_began_before_the_table_changed_leaves_committed_files_as_they_are(
+    aws: AwsBench,
+) -> None:
+    event, other = aws.put("input/t/a.csv", "id,v\n1,1.5\n"), aws.put("input/t/b.csv", "id,v\n3,12345.25\n")
+
+    def meanwhile(milestone: str) -> None:
+        aws.reached = nothing
+        for each in (other, event):
+            assert aws.convert(each) == []
+            assert aws.commit(*aws.manifest_events()) == []
+
+    aws.reached = lambda milestone: meanwhile(milestone) if milestone == "converted-files-written" else None
+    assert aws.convert(event) == []
+    assert aws.commit(*aws.manifest_events()) == []
+
+    catalog = aws.catalog
+    promised = {
+        where: file.file_size_in_bytes for where, file in catalog.files("t", catalog.load("t")).items()
+    }
+    assert promised == {where: catalog.warehouse.size_bytes(where) for where in promised}
+    assert [number for (number,) in aws.rows("t", "id")] == [1, 3]
+
+
 @pytest.mark.parametrize(
     ("first", "second"), [("0055AED6DCD90281E5", "0055AED6DCD90281E6"), ("9", "9001"), ("0A", "0A1")]
 )

@@ -12,7 +12,7 @@ from medical_data_pipeline.conversion.intake import DatasetBook, Milestone
 from medical_data_pipeline.conversion.service import Conversion, ConversionRequest, ConversionService
 from medical_data_pipeline.errors import BackendError, FileRefused, ObjectNotFound, TableNotFound
 from medical_data_pipeline.model.conversion import LoadFiles
-from medical_data_pipeline.model.dataset import LoadMode
+from medical_data_pipeline.model.dataset import Dataset, LoadMode
 from medical_data_pipeline.model.keys import MANIFEST, RECEIPT, load_prefix, together_prefix
 from medical_data_pipeline.model.load import DataFile, Load, LoadState, Manifest, RowCounts
 from medical_data_pipeline.model.manifest_json import manifests_to_json, parse_manifests
@@ -46,11 +46,15 @@ class Converted:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where loads of one table are converted to, and the files they share if they are several."""
+    """Where loads of one table are converted to, and the files they share if they are several.
+
+    `rules` stands for what decides, beside their content, which bytes they become.
+    """
 
     prefix: str
     folder: Path
     table: Table | None
+    rules: str
     shared: SharedFiles | None
 
 
@@ -157,7 +161,8 @@ class LoadConversion:
         prefix = load_prefix(table, loads[0].load_id) if is_one else together_prefix(table, attempts)
         with self.files.folder(prefix) as folder:
             shared = None if is_one else self.service.engine.share(folder, "shared")
-            yield _Place(prefix, folder, self._table(table), shared)
+            found = self._table(table)
+            yield _Place(prefix, folder, found, _rules(self.datasets.for_table(table), found), shared)
 
     def _tried(self, load: Load, place: _Place) -> Conversion | Step | Exception:
         """The load converted, the way it ended instead, or what went wrong; it must not stop the others."""
@@ -205,7 +210,7 @@ class LoadConversion:
 
     def _request(self, load: Load, place: _Place, sha256_hex: str) -> ConversionRequest:
         # In a place of its own its files need no longer name than this.
-        is_alone = place.shared is None
+        attempt, is_alone = _attempt(load, place.rules), place.shared is None
         return ConversionRequest(
             source_key=load.source.key,
             source_sha256=sha256_hex,
@@ -214,7 +219,7 @@ class LoadConversion:
             table=place.table,
             directory=place.folder,
             loaded_at=load.received_at,
-            attempt=_attempt(load) if is_alone else f"{load.load_id}-{_attempt(load)}",
+            attempt=attempt if is_alone else f"{load.load_id}-{attempt}",
         )
 
     def _table(self, name: str) -> Table | None:
@@ -281,6 +286,15 @@ def _digest(content: BinaryIO) -> str:
     return digest.hexdigest()
 
 
-def _attempt(load: Load) -> str:
-    """A short name of this try to convert this arrival of the load."""
-    return sha256(f"{load.sequencer}/{load.attempts}".encode()).hexdigest()[:8]
+def _rules(dataset: Dataset, table: Table | None) -> str:
+    rules = (dataset, table and (table.columns, table.layout))
+    return sha256(repr(rules).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _attempt(load: Load, rules: str) -> str:
+    """A short name of this try to convert this arrival of the load by these rules.
+
+    Two that go on at once may have begun under different ones, and neither may write over what the other
+    made: a table may have it by then.
+    """
+    return sha256(f"{load.sequencer}/{load.attempts}/{rules}".encode()).hexdigest()[:8]
