@@ -38,39 +38,55 @@ locals {
     "arn:${local.partition}:apigateway:${var.aws_region}::${path}"
   ]
 
-  # ReadOnlyAccess reads objects and items as well, and the state has none of them.
+  # ReadOnlyAccess reads what is in every bucket, table, queue and log of the account as well. A plan needs the state
+  # and what Terraform itself put into the bucket.
   plan_denials = [
     {
-      Sid    = "NoObjects"
+      Sid         = "NoObjects"
+      Effect      = "Deny"
+      Action      = ["s3:GetObject", "s3:GetObjectVersion"]
+      NotResource = [local.state, "${local.bucket}/config/*", "${local.bucket}/code/*"]
+    },
+    {
+      Sid    = "NoItems"
       Effect = "Deny"
-      Action = ["s3:GetObject", "s3:GetObjectVersion"]
-      Resource = [
-        for prefix in ["input/", "record_folders/", "tables/", "query-results/"] : "${local.bucket}/${prefix}*"
+      Action = [
+        "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:Scan", "dynamodb:PartiQLSelect",
+        "dynamodb:GetRecords",
       ]
+      # Beside a lock it holds the state's checksum, which Terraform looks up whenever it reads the state.
+      NotResource = "arn:${local.partition}:dynamodb:${local.region_account}:table/${coalesce(var.lock_table_name, "no-lock-table")}"
     },
     {
-      Sid      = "NoItems"
-      Effect   = "Deny"
-      Action   = ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:Scan"]
-      Resource = [local.named.dynamodb, "${local.named.dynamodb}/index/*"]
-    },
-    {
-      Sid      = "NoResults"
-      Effect   = "Deny"
-      Action   = ["athena:GetQueryResults", "athena:GetQueryResultsStream"]
-      Resource = local.named.workgroup
+      # The text of a statement may hold a patient's number.
+      Sid    = "NoStatementsAndResults"
+      Effect = "Deny"
+      Action = [
+        "athena:GetQueryExecution", "athena:BatchGetQueryExecution", "athena:GetQueryResults",
+        "athena:GetQueryResultsStream",
+      ]
+      Resource = "*"
     },
     {
       Sid      = "NoMessages"
       Effect   = "Deny"
       Action   = ["sqs:ReceiveMessage"]
-      Resource = local.named.queue
+      Resource = "*"
     },
     {
-      Sid      = "NoLogs"
+      Sid    = "NoLogs"
+      Effect = "Deny"
+      Action = [
+        "logs:GetLogEvents", "logs:FilterLogEvents", "logs:GetLogRecord", "logs:StartQuery", "logs:GetQueryResults",
+        "logs:StartLiveTail",
+      ]
+      Resource = "*"
+    },
+    {
+      Sid      = "NoParameters"
       Effect   = "Deny"
-      Action   = ["logs:GetLogEvents", "logs:FilterLogEvents"]
-      Resource = [for group in local.log_groups : "${group}:*"]
+      Action   = ["ssm:GetParameter", "ssm:GetParameters", "ssm:GetParametersByPath", "ssm:GetParameterHistory"]
+      Resource = "*"
     },
   ]
 

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
@@ -94,6 +95,61 @@ def test_bitbucket_may_apply_from_its_environment_only(plan: dict[str, Any]) -> 
             f"{issuer}:sub": "{22222222-2222-2222-2222-222222222222}:{33333333-3333-3333-3333-333333333333}:*"
         },
     }
+
+
+def is_denied(plan: dict[str, Any], action: str, resource: str) -> bool:
+    """Whether the plan role is kept from an action that ReadOnlyAccess allows."""
+    policy = json.loads(values(plan, "aws_iam_role_policy.plan_reads_no_data")["policy"])
+
+    def is_meant(statement: Mapping[str, Any]) -> bool:
+        patterns = statement.get("Resource", statement.get("NotResource"))
+        named = any(
+            fnmatchcase(resource, each) for each in ([patterns] if isinstance(patterns, str) else patterns)
+        )
+        return action in statement["Action"] and named == ("Resource" in statement)
+
+    return any(is_meant(statement) for statement in policy["Statement"])
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("s3:GetObject", "arn:aws:s3:::hospital-data/input/a.csv"),
+        ("s3:GetObject", "arn:aws:s3:::another-teams-bucket/a.csv"),
+        ("s3:GetObjectVersion", "arn:aws:s3:::hospital-state/another-project/terraform.tfstate"),
+        (
+            "dynamodb:PartiQLSelect",
+            "arn:aws:dynamodb:eu-central-1:123456789012:table/medical-data-pipeline-ledger",
+        ),
+        ("dynamodb:Scan", "arn:aws:dynamodb:eu-central-1:123456789012:table/another"),
+        (
+            "athena:GetQueryExecution",
+            "arn:aws:athena:eu-central-1:123456789012:workgroup/medical-data-pipeline",
+        ),
+        ("athena:GetQueryResults", "arn:aws:athena:eu-central-1:123456789012:workgroup/another"),
+        ("sqs:ReceiveMessage", "arn:aws:sqs:eu-central-1:123456789012:another"),
+        ("logs:StartQuery", "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/another:*"),
+        ("ssm:GetParametersByPath", "arn:aws:ssm:eu-central-1:123456789012:parameter/another"),
+    ],
+)
+def test_the_code_of_a_pull_request_reads_no_data_of_the_account(
+    plan: dict[str, Any], action: str, resource: str
+) -> None:
+    assert is_denied(plan, action, resource)
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("s3:GetObject", "arn:aws:s3:::hospital-state/medical-data-pipeline/terraform.tfstate"),
+        ("s3:GetObject", "arn:aws:s3:::hospital-data/config/datasets.yaml"),
+        ("dynamodb:GetItem", "arn:aws:dynamodb:eu-central-1:123456789012:table/hospital-locks"),
+    ],
+)
+def test_a_plan_reads_the_state_and_what_terraform_itself_put_there(
+    plan: dict[str, Any], action: str, resource: str
+) -> None:
+    assert not is_denied(plan, action, resource)
 
 
 def test_a_wildcard_in_the_repository_is_refused() -> None:
