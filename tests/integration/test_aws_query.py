@@ -261,7 +261,7 @@ def test_an_upload_is_signed_for_exactly_its_key_its_size_and_its_bytes(api: Api
     assert datetime.fromisoformat(said["expires_at"]) <= datetime.now(UTC) + timedelta(minutes=15)
 
 
-@pytest.mark.parametrize("key", ["../etc", "a/../../b\n", "", "labs/"])
+@pytest.mark.parametrize("key", ["../etc", "a/../../b\n", "", "labs/", "labs/${filename}"])
 def test_an_upload_of_a_key_that_cannot_be_is_not_signed(api: Api, key: str) -> None:
     answer = api("POST", "/uploads", body={"key": key, "size_bytes": 1, "sha256": "ab" * 32})
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,6 +11,7 @@ from typing import Any
 from medical_data_pipeline.adapters.aws.aws_clients import Client
 from medical_data_pipeline.adapters.aws.aws_errors import translated
 from medical_data_pipeline.adapters.aws.s3_upload import upload
+from medical_data_pipeline.errors import InvalidObjectRef
 from medical_data_pipeline.model.keys import RAW_PREFIX, raw_folder
 from medical_data_pipeline.model.objects import ObjectRef
 from medical_data_pipeline.model.query import Actor
@@ -17,6 +19,10 @@ from medical_data_pipeline.model.upload import SignedUpload
 from medical_data_pipeline.ports import Clock
 
 LIFETIME = timedelta(minutes=15)
+# S3 puts the name of the file that is sent in its place: the key would be the sender's choice.
+_FILE_NAME = "${filename}"
+# What means something in the resource of a policy.
+_MEANT = re.compile(r"[*?$]")
 
 
 @dataclass(frozen=True)
@@ -36,13 +42,15 @@ class S3UploadSigner:
         """Raises: InvalidObjectRef: the key cannot be used."""
         ref = ObjectRef(self.bucket, RAW_PREFIX + key)
         raw_folder(ref.key)
+        if _FILE_NAME in key:
+            raise InvalidObjectRef(f"no key has {_FILE_NAME} in it")
         expires_at = self.clock() + LIFETIME
         with translated():
             role = self.sts.assume_role(
                 RoleArn=self.role_arn,
                 RoleSessionName="upload",
                 DurationSeconds=int(LIFETIME.total_seconds()),
-                Policy=_only(ref),
+                Policy=_only(ref, self.role_arn.split(":")[1]),
             )
         fields = {
             "x-amz-checksum-algorithm": "SHA256",
@@ -79,8 +87,10 @@ class S3ResultLinks:
         )
 
 
-def _only(ref: ObjectRef) -> str:
+def _only(ref: ObjectRef, partition: str) -> str:
     """What is left of the role: to write this one object."""
-    put = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{ref.bucket}/{ref.key}"}
+    key = _MEANT.sub(lambda found: "${" + found[0] + "}", ref.key)
+    resource = f"arn:{partition}:s3:::{ref.bucket}/{key}"
+    put = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": resource}
     use_key = {"Effect": "Allow", "Action": ["kms:GenerateDataKey", "kms:Decrypt"], "Resource": "*"}
     return json.dumps({"Version": "2012-10-17", "Statement": [put, use_key]})
