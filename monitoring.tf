@@ -111,7 +111,18 @@ locals {
     }
   }
 
-  alarms = merge(local.queue_alarms, local.function_alarms, local.api_alarms)
+  # Of a load that was given up after its tries no message is left that could become a dead letter.
+  load_alarms = { for stage in keys(local.object_events) : "${stage}-failed-loads" => {
+    description = "Files that were taken in are not in their tables: GET /loads?state=failed says which. Mend the cause, then replay them."
+    namespace   = local.metrics_namespace
+    metric      = "Failed"
+    dimensions  = { service = stage }
+    statistic   = "Sum"
+    threshold   = 0
+    periods     = 1
+  } }
+
+  alarms = merge(local.queue_alarms, local.function_alarms, local.load_alarms, local.api_alarms)
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {

@@ -32,7 +32,8 @@ class Load:
     query_s: float = 3
     large_files: int = 4
     large_file_dpu_hours: float = 0.5
-    alarms: int = 14
+    alarms: int = 16
+    metrics: int = 8
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class Prices:
     kms_request: float = 0.03 / 10_000
     logs_gb: float = 0.63
     alarm: float = 0.10
+    metric: float = 0.30
     ecr_gb_month: float = 0.10
 
 
@@ -124,7 +126,7 @@ def large_files(load: Load, price: Prices) -> float:
 
 def watching(load: Load, price: Prices) -> float:
     log_gb = (load.files * 2 + load.queries) * LOG_KB_A_CALL / 1_000_000
-    return load.alarms * price.alarm + log_gb * price.logs_gb
+    return load.alarms * price.alarm + load.metrics * price.metric + log_gb * price.logs_gb
 
 
 def fixed(load: Load, price: Prices) -> float:

@@ -5,7 +5,10 @@ import re
 from typing import Any
 
 import pytest
+from aws_lambda_powertools import Logger, Metrics
 
+from medical_data_pipeline.composition.happenings import Happening
+from medical_data_pipeline.entrypoints.lambda_surroundings import surroundings
 from tests.infrastructure.tools import ROOT, Terraform
 
 DIGEST = "sha256:" + "a" * 64
@@ -128,6 +131,33 @@ def test_functions_are_pinned_by_digest_and_limited(plan: dict[str, Any]) -> Non
     assert "local.image_uris" in references
 
 
+def costed_alarms() -> int:
+    found = re.search(r"alarms: int = (\d+)", (ROOT / "scripts" / "costs.py").read_text(encoding="utf-8"))
+    assert found
+    return int(found[1])
+
+
+def test_an_alarm_tells_of_loads_that_were_given_up_by_the_functions_own_count(
+    plan: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    alarms = planned(plan, "aws_cloudwatch_metric_alarm").values()
+    metrics = Metrics(namespace="MedicalDataPipeline", service="conversion")
+
+    surroundings(Logger(service="conversion"), metrics).report(Happening("failed", "load", "labs"))
+    metrics.flush_metrics()
+
+    counted = json.loads(capsys.readouterr().out.splitlines()[-1])
+    (told,) = counted["_aws"]["CloudWatchMetrics"]
+    (alarm,) = (
+        each
+        for each in alarms
+        if each["namespace"] == told["Namespace"] and each["dimensions"] == {"service": counted["service"]}
+    )
+    assert told["Dimensions"] == [["service"]]
+    assert [each["Name"] for each in told["Metrics"]] == [alarm["metric_name"]]
+    assert (alarm["threshold"], alarm["comparison_operator"]) == (0, "GreaterThanThreshold")
+
+
 def test_alarms_watch_every_queue_and_function_and_go_to_people(plan: dict[str, Any]) -> None:
     alarms = planned(plan, "aws_cloudwatch_metric_alarm")
     watched = {
@@ -141,6 +171,7 @@ def test_alarms_watch_every_queue_and_function_and_go_to_people(plan: dict[str, 
         assert queue["name"] in watched
     for function in planned(plan, "aws_lambda_function").values():
         assert function["function_name"] in watched
+    assert len(alarms) == costed_alarms()
     assert [each["endpoint"] for each in planned(plan, "aws_sns_topic_subscription").values()] == [
         "on-call@hospital.example"
     ]
