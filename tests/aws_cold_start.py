@@ -86,7 +86,7 @@ def _by_library(runs: Sequence[Mapping[str, float]]) -> list[tuple[str, float]]:
 
 
 def _probe(packages: Path, environ: dict[str, str], what: str) -> Any:
-    command = [sys.executable, "-I", "-c", PROBE, str(packages), what]
+    command = [sys.executable, "-I", "-S", "-c", PROBE, str(packages), what]
     ended = subprocess.run(command, env=environ, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(ended.stdout.splitlines()[-1])
 

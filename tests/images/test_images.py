@@ -18,7 +18,7 @@ from tests.served_aws import served_aws
 pytestmark = pytest.mark.timeout(1800)
 
 # Lambda takes at most 10 GB; what counts is how long a cold start has to fetch.
-MOST_MB = {"query": 225, "glue_catalog": 265, "conversion": 270}
+MOST_MB = {"query": 190, "glue_catalog": 250, "conversion": 255}
 ROWS = 30_000
 
 
