@@ -17,16 +17,3 @@ def loading() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
-
-
-@contextmanager
-def models_built_when_used() -> Iterator[None]:
-    """Around imports of the HTTP application: pydantic makes ready what a request needs, when one needs it."""
-    # FastAPI alone brings forty models of what /openapi.json may say; few processes are ever asked for that.
-    from pydantic import BaseModel
-
-    BaseModel.model_config["defer_build"] = True
-    try:
-        yield
-    finally:
-        del BaseModel.model_config["defer_build"]
