@@ -40,6 +40,7 @@ class AwsBench:
     clients: Any = shared_client
     clock: Clock = lambda: datetime.now(UTC)
     reached: Milestone = nothing
+    datasets_key: str = ""
 
     @property
     def ledger(self) -> DynamoDbLedger:
@@ -57,6 +58,7 @@ class AwsBench:
             "default_table": "medical_records",
             "conversion_queue_url": self.queues["conversion"],
             "catalog_queue_url": self.queues["catalog"],
+            "datasets_key": self.datasets_key,
         }
         return ConversionFunction(ConversionSettings(**settings | changes), self.around())
 

@@ -266,10 +266,11 @@ class Ledger(ABC):
         """Every load in RECEIVED or CONVERTED, oldest first; what a restart has to finish."""
 
     @abstractmethod
-    def next_sequencer(self, source: ObjectRef) -> str:
-        """A sequencer for `source` greater than every one it had, also across restarts.
+    def next_sequencer(self, source: ObjectRef, after: str = "") -> str:
+        """A sequencer for `source` greater than every one it had, also across restarts, and than `after`.
 
-        Where a store gives sequencers of its own, it is less than every greater one that the store will give.
+        `after` is that of some load. Where a store gives sequencers of its own, the answer is less than every
+        greater one that the store will give.
         """
 
 

@@ -14,7 +14,7 @@ from medical_data_pipeline.adapters.aws.dynamodb_ledger import DynamoDbLedger
 from medical_data_pipeline.adapters.local.sqlite_ledger import SqliteLedger
 from medical_data_pipeline.errors import LoadNotFound
 from medical_data_pipeline.model.load import FINAL_STATES, Load, LoadState, RowCounts
-from medical_data_pipeline.model.objects import ObjectRef, load_id
+from medical_data_pipeline.model.objects import ObjectRef, is_older, load_id
 from medical_data_pipeline.ports import Ledger, LoadFilter, Step
 from tests.aws_emulator import LEDGER_TABLE, emulated_aws
 from tests.fakes import MemoryLedger
@@ -393,6 +393,15 @@ def test_everything_is_there_when_the_ledger_is_opened_again(open_ledger: OpenLe
     assert again.find(two.load_id) == ledger.find(two.load_id)
     assert ids(again.unfinished()) == [one.load_id]
     assert again.next_sequencer(SOURCE) > given
+
+
+def test_a_sequencer_is_greater_than_that_of_another_file_where_that_is_asked_for(ledger: Ledger) -> None:
+    other = ledger.receive(load("x", "", "b.csv"))
+
+    above = ledger.next_sequencer(SOURCE, other.sequencer)
+
+    assert is_older(other.sequencer, above)
+    assert is_older(above, ledger.next_sequencer(SOURCE, above))
 
 
 def test_two_who_have_it_open_see_each_others_changes(open_ledger: OpenLedger) -> None:

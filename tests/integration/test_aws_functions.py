@@ -121,6 +121,82 @@ def test_a_lost_event_is_found_by_the_reconciler_and_a_late_one_then_changes_not
     assert len(aws.loads()) == 1
 
 
+DECLARED = "version: 1\ndatasets:\n  whole: {mode: replace}\n  keyed: {mode: upsert, key: [id]}\n"
+
+
+@pytest.fixture
+def declared(aws: AwsBench) -> AwsBench:
+    """An installation with a table that each file replaces, and one whose rows are replaced by key."""
+    shared_client("s3").put_object(Bucket=BUCKET, Key="config/datasets.yaml", Body=DECLARED.encode())
+    aws.datasets_key = "config/datasets.yaml"
+    # As far apart as S3 would give them.
+    aws.sequence = 0x0067_0000_0000
+    return aws
+
+
+@pytest.mark.parametrize("table", ["whole", "keyed"])
+def test_a_file_whose_event_was_lost_is_newer_than_those_that_came_before_it(
+    declared: AwsBench, table: str
+) -> None:
+    declared.load(f"input/{table}/january.csv", "id,name\n1,January\n")
+    declared.put(f"input/{table}/february.csv", "id,name\n1,February\n")
+    set_clock(declared, datetime.now(UTC) + timedelta(hours=1))
+
+    assert declared.convert({"task": "reconcile"}) == []
+    assert declared.convert(*declared.queued("conversion")) == []
+    assert declared.commit(*declared.manifest_events()) == []
+
+    assert declared.rows(table, "id", "name") == [(1, "February")]
+
+
+@pytest.mark.parametrize("table", ["whole", "keyed"])
+def test_a_file_whose_event_was_lost_is_older_than_those_that_came_after_it(
+    declared: AwsBench, table: str
+) -> None:
+    declared.put(f"input/{table}/january.csv", "id,name\n1,January\n")
+    set_clock(declared, datetime.now(UTC) + timedelta(minutes=1))
+    declared.load(f"input/{table}/february.csv", "id,name\n1,February\n")
+    set_clock(declared, datetime.now(UTC) + timedelta(hours=1))
+
+    assert declared.convert({"task": "reconcile"}) == []
+    assert declared.convert(*declared.queued("conversion")) == []
+    assert declared.commit(*declared.manifest_events()) == []
+
+    assert declared.rows(table, "id", "name") == [(1, "February")]
+
+
+@pytest.mark.parametrize("table", ["whole", "keyed"])
+def test_files_that_are_committed_in_another_order_than_they_came_leave_the_newest_word(
+    declared: AwsBench, table: str
+) -> None:
+    older = declared.put(f"input/{table}/january.csv", "id,name\n1,January\n")
+    newer = declared.put(f"input/{table}/february.csv", "id,name\n1,February\n")
+
+    for event in (newer, older):
+        assert declared.convert(event) == []
+        assert declared.commit(*declared.manifest_events()) == []
+
+    assert declared.rows(table, "id", "name") == [(1, "February")]
+
+
+def test_a_replay_is_the_newest_word_and_a_dead_letter_put_back_is_not(declared: AwsBench) -> None:
+    january = declared.put("input/whole/january.csv", "id,name\n1,January\n")
+    declared.reached = fail
+    assert declared.convert(january, receives=5) == ["0"]
+    declared.reached = nothing
+    declared.load("input/whole/february.csv", "id,name\n1,February\n")
+
+    assert declared.convert(january) == []
+    assert declared.commit(*declared.manifest_events()) == []
+    assert declared.rows("whole", "name") == [("February",)]
+
+    newest = declared.ledger.latest(raw("input/whole/january.csv"))
+    assert newest is not None
+    assert declared.convert({"task": "replay", "load_id": newest.load_id}) == []
+    assert declared.commit(*declared.manifest_events()) == []
+    assert declared.rows("whole", "name") == [("January",)]
+
+
 def lose_manifest(aws: AwsBench) -> None:
     (load,) = aws.loads()
     assert load.state is LoadState.CONVERTED

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import permutations
 
 import pytest
 
@@ -128,6 +129,27 @@ def test_upsert_mode_replaces_rows_of_the_same_key(make_bench: Callable[..., Ben
     bench.load("t/b.csv", "id,name\n2,Robert\n3,Cy\n")
 
     assert bench.rows("t") == [(1, "Ann"), (2, "Robert"), (3, "Cy")]
+
+
+UPSERTS = ("1,a\n2,a\n3,a\n", "2,b\n4,b\n", "1,c\n4,c\n5,c\n")
+
+
+@pytest.mark.parametrize("is_merged_between", [False, True])
+@pytest.mark.parametrize("order", list(permutations(range(len(UPSERTS)))), ids=str)
+def test_of_rows_of_one_key_the_one_of_the_newest_file_stays_whichever_is_committed_first(
+    make_bench: Callable[..., Bench], order: tuple[int, ...], is_merged_between: bool
+) -> None:
+    bench = make_bench(t=Dataset(table="t", mode=LoadMode.UPSERT, upsert_key=("id",)))
+    made = [bench.converted(f"t/{number}.csv", f"id,name\n{rows}") for number, rows in enumerate(UPSERTS)]
+    service = CatalogService(bench.catalog)
+
+    for number in order:
+        service.register([made[number]])
+        if is_merged_between:
+            bench.maintenance.compact("t", MERGE_ALL)
+    service.register([made[order[0]]])
+
+    assert bench.rows("t") == [(1, "c"), (2, "b"), (3, "a"), (4, "c"), (5, "c")]
 
 
 def test_many_loads_go_into_one_snapshot(bench: Bench) -> None:

@@ -128,7 +128,7 @@ class ConversionFunction:
     def _convert(self, load: Load, turn: Turn) -> None:
         if load.state is LoadState.FAILED:
             # It had ended, so somebody took its message out of the dead letters to have it tried once more.
-            load = self._intake.replay(load)
+            load = self._intake.replay(load, load.received_at)
         if load.state is LoadState.CONVERTED:
             load = self._renewed(load)
         while load.state is LoadState.RECEIVED:

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from medical_data_pipeline.conversion.names import table_name
 from medical_data_pipeline.errors import InvalidObjectRef, ObjectNotFound, PreconditionFailed, SettingsError
-from medical_data_pipeline.model.dataset import Dataset
+from medical_data_pipeline.model.dataset import Dataset, LoadMode
 from medical_data_pipeline.model.keys import RAW_PREFIX, raw_folder
 from medical_data_pipeline.model.load import Load, LoadState
 from medical_data_pipeline.model.objects import (
@@ -15,12 +16,17 @@ from medical_data_pipeline.model.objects import (
     ObjectRef,
     content_version,
     load_id,
+    newest_of,
     replay_version,
 )
-from medical_data_pipeline.ports import NO_CHECKSUMS, Checksums, Clock, Ledger, ObjectStore
+from medical_data_pipeline.ports import NO_CHECKSUMS, Checksums, Clock, Ledger, LoadFilter, ObjectStore
 
 # A load in one of these needs no second one of the same content.
 _STANDS = frozenset({LoadState.RECEIVED, LoadState.CONVERTED, LoadState.COMMITTED})
+# Among so many loads of a table the ones are looked for that had come before a file without an event.
+_LOOKED_BACK = 1000
+# No store dates an object more exactly.
+_ONE_SECOND = timedelta(seconds=1)
 
 Milestone = Callable[[str], None]
 """Told of every step that has become durable; a fault test ends the process there, others do nothing."""
@@ -132,7 +138,10 @@ class IntakeService:
         """
         with self.lock(head.ref.key):
             found = self._found(head, self.ledger.latest(head.ref))
-            return Upload(self._entered(found.load), is_new=True) if found and found.is_new else found
+            if found is None or not found.is_new:
+                return found
+            sequencer = self._place_among_others(found.load, head.modified_at + _ONE_SECOND)
+            return Upload(self._entered(replace(found.load, sequencer=sequencer)), is_new=True)
 
     def announce_all(self, heads: Sequence[ObjectHead]) -> int:
         """`announce` for each that is still there, made durable together; how many were entered."""
@@ -164,8 +173,10 @@ class IntakeService:
         except ObjectNotFound:
             return False
 
-    def replay(self, load: Load) -> Load:
+    def replay(self, load: Load, came_at: datetime | None = None) -> Load:
         """Load the content of `load` again, by the rules as they are now; its rows take the old ones' place.
+
+        Among other files of its table it stands as if it had come at `came_at`, or else now.
 
         Raises:
             ObjectNotFound: the raw file is gone.
@@ -176,7 +187,20 @@ class IntakeService:
             latest = self.ledger.latest(load.source) or load
             if {content_version(load.version), content_version(latest.version)} != {head.version}:
                 raise PreconditionFailed("the raw file has been replaced since this load")
-            return self._received(head, load.table, replay_version(latest.version))
+            again = self._load(head, load.table, replay_version(latest.version))
+            sequencer = self._place_among_others(again, came_at or self.clock())
+            return self._entered(replace(again, sequencer=sequencer))
+
+    def _place_among_others(self, load: Load, came_at: datetime) -> str:
+        """A sequencer where files of one table are newer or older than each other; "" to be given the next.
+
+        No event tells it, so it is above those of all loads that had been received when the file came.
+        """
+        if self.datasets.for_table(load.table).mode is LoadMode.APPEND:
+            return ""
+        others = self.ledger.list(LoadFilter(load.table, limit=_LOOKED_BACK))
+        before = newest_of(other.sequencer for other in others if other.received_at <= came_at)
+        return self.ledger.next_sequencer(load.source, before)
 
     def _then_locked(
         self, ref: ObjectRef, chunks: Iterator[bytes], preconditions: Preconditions, held: ExitStack

@@ -11,12 +11,16 @@ from medical_data_pipeline.model.objects import is_older, mark_of_load, source_m
 
 @dataclass(frozen=True)
 class CommitPlan:
-    """`committed` are the loads whose rows are in afterwards, `removed` those whose rows leave."""
+    """`committed` are the loads whose rows are in afterwards, `removed` those whose rows leave.
+
+    `newer` are present loads that came after one that is added by key: of rows with one key, theirs stay.
+    """
 
     added: tuple[Manifest, ...]
     removed: frozenset[str]
     committed: tuple[str, ...]
     superseded: tuple[str, ...]
+    newer: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
         return bool(self.added or self.removed)
@@ -60,11 +64,21 @@ def plan_commit(manifests: Sequence[Manifest], present: PresentLoads) -> CommitP
         groups.setdefault(source_mark(manifest.source), []).append(manifest)
     of_source = _by_source(present)
     plans = [_plan_group(group, present, of_source.get(mark, frozenset())) for mark, group in groups.items()]
+    added = tuple(manifest for plan in plans for manifest in plan.added)
+    removed = frozenset().union(*(plan.removed for plan in plans))
     return CommitPlan(
-        added=tuple(manifest for plan in plans for manifest in plan.added),
-        removed=frozenset().union(*(plan.removed for plan in plans)),
+        added=added,
+        removed=removed,
         committed=tuple(load_id for plan in plans for load_id in plan.committed),
         superseded=tuple(load_id for plan in plans for load_id in plan.superseded),
+        newer=_newer(added, present) - removed,
+    )
+
+
+def _newer(added: Sequence[Manifest], present: PresentLoads) -> frozenset[str]:
+    by_key = [manifest for manifest in added if manifest.mode is LoadMode.UPSERT]
+    return frozenset(
+        load_id for load_id in present for m in by_key if is_older(m.sequencer, present[load_id])
     )
 
 

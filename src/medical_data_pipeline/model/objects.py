@@ -1,8 +1,10 @@
 """Objects in a bucket: what names one, what is known of one, and the event that announces one."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
 
 from medical_data_pipeline.errors import InvalidObjectRef
 
@@ -61,6 +63,11 @@ def is_older(sequencer: str, than: str) -> bool:
     """Whether an event with `sequencer` came before one with `than` (S3's rule for one key)."""
     width = max(len(sequencer), len(than))
     return sequencer.ljust(width, "0") < than.ljust(width, "0")
+
+
+def newest_of(sequencers: Iterable[str]) -> str:
+    """The greatest of them; "" of none."""
+    return reduce(lambda one, other: other if is_older(one, other) else one, sequencers, "")
 
 
 def content_version(version: str) -> str:

@@ -29,7 +29,7 @@ from medical_data_pipeline.adapters.aws.dynamodb_items import (
 from medical_data_pipeline.errors import BackendUnavailable, LoadNotFound
 from medical_data_pipeline.model.arrival import Arrival, decide_arrival
 from medical_data_pipeline.model.load import FINAL_STATES, Load, LoadState, RowCounts
-from medical_data_pipeline.model.objects import ObjectRef, is_older
+from medical_data_pipeline.model.objects import ObjectRef, is_older, newest_of
 from medical_data_pipeline.ports import Ledger, LoadFilter, Step
 
 _ATTEMPTS = 20
@@ -114,7 +114,7 @@ class DynamoDbLedger(Ledger):
         found = (self._queried("by_state", "state", state.value, is_oldest_first=True) for state in states)
         return [load_of(item) for item in merge(*found, key=lambda item: item["arrival"]["S"])]
 
-    def next_sequencer(self, source: ObjectRef) -> str:
+    def next_sequencer(self, source: ObjectRef, after: str = "") -> str:
         with translated():
             answer = self.client.update_item(
                 TableName=self.table,
@@ -124,8 +124,9 @@ class DynamoDbLedger(Ledger):
                 ReturnValues="ALL_NEW",
             )
         item = answer["Attributes"]
-        newest = item.get("sequencer", text(""))["S"][:_SEQUENCER_WIDTH]
-        return f"{newest.ljust(_SEQUENCER_WIDTH, '0')}{int(item['given']['N']):016d}"
+        newest = newest_of((item.get("sequencer", text(""))["S"], after))
+        of_store, given = newest[:_SEQUENCER_WIDTH], int(newest[_SEQUENCER_WIDTH:] or 0)
+        return f"{of_store.ljust(_SEQUENCER_WIDTH, '0')}{given + int(item['given']['N']):016d}"
 
     def _view(self, load: Load) -> "_View":
         source = self._get(source_key(load.source))

@@ -2,7 +2,7 @@
 
 import hashlib
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,10 +46,13 @@ class Target:
 
 @dataclass(frozen=True)
 class Taken:
-    """The key columns of new files, whose rows take the place of older ones with the same key."""
+    """The key columns of files whose rows take the place of others with the same key; `loads` says which rows
+    of the files do, if not all.
+    """
 
     keys: Sequence[str]
     locations: Sequence[str]
+    loads: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -75,23 +78,22 @@ class FileRewriter:
     def without_loads(self, location: str, target: Target, staying: Mapping[str, str]) -> Rewritten:
         """The rows of a file that belong to the loads that stay."""
         with self.files.readable([location]) as paths:
-            kept = _rows_of(paths, target.schema).where(
-                exp.column("_load_id").isin(*(exp.Literal.string(load) for load in sorted(staying)))
-            )
+            kept = _rows_of(paths, target.schema).where(*_is_of(staying, "old"))
             return self._written(kept, _Output(target, [location], staying))
 
     def without_keys(
         self, location: str, target: Target, loads: Mapping[str, str], taken: Taken
     ) -> Rewritten | None:
-        """The rows of a file whose key is in none of the new files; None when that is all of them."""
+        """The rows of a file whose key no other file takes; None when that is all of them."""
         with self.files.readable([location, *taken.locations]) as (path, *new):
-            same = exp.and_(*(_is_same(key) for key in taken.keys))
+            same = exp.and_(*(_is_same(key) for key in taken.keys), *_is_of(taken.loads))
             replaced = exp.Exists(this=exp.select("1").from_(_files(new, "new")).where(same))
             count = exp.select(exp.Count(this=exp.Star())).from_(_files([path], "old")).where(replaced)
             if not self._count(count):
                 return None
             kept = _rows_of([path], target.schema).where(replaced.copy().not_())
-            return self._written(kept, _Output(target, [location, *taken.locations], loads))
+            made_of = [location, *taken.locations, *sorted(taken.loads or ())]
+            return self._written(kept, _Output(target, made_of, loads))
 
     def _written(self, rows: exp.Select, output: "_Output") -> Rewritten:
         location = output.location()
@@ -123,6 +125,12 @@ def _is_same(key: str) -> exp.Expr:
     return exp.NullSafeEQ(
         this=exp.column(key, "old", quoted=True), expression=exp.column(key, "new", quoted=True)
     )
+
+
+def _is_of(loads: Iterable[str] | None, relation: str = "new") -> list[exp.Expr]:
+    if loads is None:
+        return []
+    return [exp.column("_load_id", relation).isin(*(exp.Literal.string(load) for load in sorted(loads)))]
 
 
 @dataclass(frozen=True)

@@ -258,6 +258,9 @@ class IcebergTables(TableCatalog):
             _evolve(transaction, loaded, change.plan.added)
             target = Target(transaction.table_metadata.schema(), data_folder(loaded))
             new = self._new_files.of(change.plan.added, target)
+            if change.plan.newer:
+                _require_no_row_deletes(loaded)
+                new = self._new_files.not_overtaken(new, change.plan, change.contents, target)
             gone, rewritten = self._replaced(loaded, change, [file.location for file in new], target)
             added = data_file_entries(
                 transaction.table_metadata,
@@ -286,7 +289,7 @@ class IcebergTables(TableCatalog):
             if leaving and leaving == set(loads):
                 gone.append(file)
                 continue
-            if not leaving and not keys:
+            if not leaving and not (keys and new):
                 continue
             _require_no_row_deletes(loaded)
             if leaving:
