@@ -495,13 +495,22 @@ def test_upkeep_merges_small_files_and_a_file_replaced_afterwards_leaves_only_it
     assert sorted(ids) == sorted({*range(33), 700} - {7})
 
 
+def test_loads_that_come_with_a_task_of_upkeep_are_committed_before_it(aws: AwsBench) -> None:
+    assert aws.convert(aws.put("input/labs/a.csv", CSV)) == []
+
+    assert aws.commit({"task": "maintain"}, *aws.manifest_events()) == []
+
+    events = [each.event for each in aws.told]
+    assert events.index("committed") < events.index("upkeep-done")
+
+
 def test_what_waits_for_its_commit_keeps_its_files_however_long_it_waits(aws: AwsBench) -> None:
     aws.load("input/labs/a.csv", "id,name\n1,Ann\n")
     assert aws.convert(aws.put("input/labs/b.csv", "id,name\n2,Bob\n")) == []
     aws.clock = lambda: datetime.now(UTC) + timedelta(days=3)
 
     assert aws.commit({"task": "maintain"}) == []
-    assert aws.told[-1].detail == "0 files removed"
+    assert [each.detail for each in aws.told if each.event == "upkeep-done"] == ["0 files removed"]
     assert aws.commit(*aws.manifest_events()) == []
 
     assert sorted(aws.rows("labs", "id")) == [(1,), (2,)]

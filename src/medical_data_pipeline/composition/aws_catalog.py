@@ -6,6 +6,7 @@ from typing import Any
 from medical_data_pipeline.adapters.aws.dynamodb_ledger import DynamoDbLedger
 from medical_data_pipeline.adapters.aws.events import (
     CONVERT,
+    MAINTAIN,
     Message,
     Task,
     Unknown,
@@ -64,27 +65,34 @@ class CatalogFunction:
     def handle(self, event: Mapping[str, Any], time_left: TimeLeft) -> Mapping[str, Any]:
         """The answer to a batch: which of its messages have to come again."""
         messages = parse_messages(event)
+        due = [message for message in messages if Task(MAINTAIN) in parse_work(message.body)]
+        failed = self._committed([message for message in messages if message not in due], time_left)
+        # Last, since no commit shall wait for it, nor for another function if the time runs out over it.
+        failed += done_one_by_one(
+            due, time_left, lambda turn: self._upkeep.once(turn.time_left), self._report
+        )
+        return batch_answer(failed)
+
+    def _committed(self, messages: Sequence[Message], time_left: TimeLeft) -> list[Message]:
+        """The messages whose loads could not be committed."""
         found: dict[str, list[Manifest]] = {}
 
         def read(turn: Turn) -> None:
             works = parse_work(turn.message.body)
-            manifests = [manifest for work in works for manifest in self._read(work, time_left)]
+            manifests = [manifest for work in works for manifest in self._read(work)]
             found[turn.message.message_id] = manifests
 
         failed = done_one_by_one(messages, time_left, read, self._report)
         again = self._commits.settle([manifest for manifests in found.values() for manifest in manifests])
-        failed += [each for each in messages if _holds(each, found, again)]
-        return batch_answer(failed)
+        return failed + [each for each in messages if _holds(each, found, again)]
 
-    def _read(self, work: Work, time_left: TimeLeft) -> Sequence[Manifest]:
+    def _read(self, work: Work) -> Sequence[Manifest]:
         """The manifests that a message speaks of."""
         match work:
             case ObjectCreated(ref=ref):
                 return self._manifests_at(ref)
             case Task(name="commit"):
                 return self._manifest_that_waits(self._ledger.find(work.load_id))
-            case Task(name="maintain"):
-                self._upkeep.once(time_left)
             case Task(name=kind) | Unknown(kind=kind):
                 self._ignore(kind)
         return ()

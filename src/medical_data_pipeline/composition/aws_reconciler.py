@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import takewhile
 
 from medical_data_pipeline.composition.aws_batches import TimeLeft
 from medical_data_pipeline.composition.aws_hand_over import RUN_TIME
@@ -13,6 +14,8 @@ from medical_data_pipeline.ports import Clock, Ledger
 
 # Longer than a message stays out with a function that died over it.
 _STANDSTILL = timedelta(hours=1)
+# What is left then is for the look through the raw zone.
+_SHARE = 0.75
 
 
 @dataclass(frozen=True)
@@ -35,11 +38,17 @@ class AwsReconciler:
             BackendError: something could not be announced, or not be looked at; all else was.
         """
         standing = [load for load in self.ledger.unfinished() if self._stands_still(load)]
-        failures = [error for load in standing if (error := self._failure(load)) is not None]
+        # Oldest first: those that the time does not do for have their turn when these have come on.
+        announced, failures = 0, list[BackendError]()
+        least_s = _SHARE * time_left()
+        for load in takewhile(lambda _: time_left() >= least_s, standing):
+            failure = self._failure(load)
+            failures += [failure] if failure else []
+            announced += 1
         found = self.raw_scan.go_on(time_left)
         if failures:
             raise failures[0]
-        return len(standing) + found
+        return announced + found
 
     def _stands_still(self, load: Load) -> bool:
         standstill = RUN_TIME if self.is_handed_over(load) else _STANDSTILL

@@ -1,7 +1,9 @@
 """What keeps tables quick and the bucket small, done once each time it is due, as far as the time goes."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from medical_data_pipeline.adapters.iceberg.maintenance import IcebergMaintenance
 from medical_data_pipeline.composition.aws_batches import TimeLeft
@@ -24,16 +26,27 @@ class AwsUpkeep:
     report: Report
 
     def once(self, time_left: TimeLeft) -> None:
-        """Merge, expire and sweep. What fails for one table is done another night."""
-        for table in self.catalog.list():
+        """Merge, expire and sweep. What fails, or finds no time, is done another night.
+
+        Each night something else is begun with, so that all have their turn however many they are.
+        """
+        chores: list[Callable[[], None]] = [partial(self._look_after, name) for name in self.catalog.list()]
+        chores.append(self._sweep)
+        first = self.clock().toordinal() % len(chores)
+        for number, chore in enumerate([*chores[first:], *chores[:first]]):
             if time_left() < _LEAST_S:
-                self.report(Happening("upkeep-postponed", "", table))
+                self.report(Happening("upkeep-postponed", "", "", f"{len(chores) - number} chores are left"))
                 return
-            try:
-                self.maintenance.compact(table)
-                self.maintenance.expire_due(table, self.clock())
-            except Exception as error:
-                self.report(Happening("upkeep-failed", "", table, told(error)))
+            chore()
+
+    def _look_after(self, table: str) -> None:
+        try:
+            self.maintenance.compact(table)
+            self.maintenance.expire_due(table, self.clock())
+        except Exception as error:
+            self.report(Happening("upkeep-failed", "", table, told(error)))
+
+    def _sweep(self) -> None:
         waiting = {load.key_of("") for load in self.ledger.unfinished()}
         removed = self.maintenance.sweep_orphans(self.clock(), _GRACE, waiting)
         self.report(Happening("upkeep-done", "", "", f"{removed} files removed"))

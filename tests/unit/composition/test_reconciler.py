@@ -140,10 +140,34 @@ def test_on_aws_a_load_that_cannot_be_announced_does_not_stop_the_others() -> No
     assert announced == [loads[0].load_id, loads[2].load_id]
 
 
+def test_on_aws_loads_that_stand_still_leave_time_to_look_for_lost_events() -> None:
+    announced: list[str] = []
+    ledger: Ledger = MemoryLedger()
+    for number in range(10):
+        ledger.receive(received(f"input/t/{number}.csv"))
+    lost = NothingLost()
+    reconciling = AwsReconciler(
+        cast(RawScan, lost),
+        ledger,
+        lambda load: announced.append(load.load_id),
+        lambda load: announced.append(load.load_id),
+        FixedClock(NOON + timedelta(hours=2)),
+        lambda load: False,
+    )
+
+    # Each announcement takes a tenth of the function's time.
+    assert reconciling.scan(lambda: 300.0 - 30 * len(announced)) == 3
+    assert lost.time_left_s == [210.0]
+
+
 class NothingLost:
     """Stands in for the look through the raw zone."""
 
+    def __init__(self) -> None:
+        self.time_left_s: list[float] = []
+
     def go_on(self, time_left: TimeLeft) -> int:
+        self.time_left_s.append(time_left())
         return 0
 
 
