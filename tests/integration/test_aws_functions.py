@@ -362,13 +362,17 @@ def test_after_too_many_tries_a_load_has_failed_and_its_message_put_back_loads_i
     assert aws.states() == {"input/labs/a.csv": LoadState.COMMITTED}
 
 
-def test_a_message_for_which_the_time_does_not_do_comes_again(aws: AwsBench) -> None:
+def test_a_load_for_which_the_time_does_not_do_is_announced_anew_and_has_used_up_no_try(
+    aws: AwsBench,
+) -> None:
     events = [aws.put(f"input/labs/{number}.csv", CSV) for number in range(2)]
     clock = iter([300.0, 300.0, 300.0, 5.0, 5.0, 5.0, 5.0])
 
-    answer = aws.conversion().handle(sqs_batch(*events), lambda: next(clock))
+    answer = aws.conversion().handle(sqs_batch(*events, receives=5), lambda: next(clock))
 
-    assert failures(answer) == ["1"]
+    (late,) = aws.loads("input/labs/1.csv")
+    assert (failures(answer), late.state, late.attempts) == ([], LoadState.RECEIVED, 0)
+    assert aws.queued("conversion") == [{"task": "convert", "load_id": late.load_id}]
 
 
 def test_a_function_about_to_be_ended_notes_that_in_the_ledger(aws: AwsBench) -> None:

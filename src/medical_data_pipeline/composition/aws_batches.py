@@ -21,7 +21,7 @@ TimeLeft = Callable[[], float]
 
 
 class OutOfTime(BackendUnavailable):
-    """The time that is left does not do; the message comes again."""
+    """The time that is left does not do, and nothing was begun."""
 
 
 @dataclass(frozen=True)

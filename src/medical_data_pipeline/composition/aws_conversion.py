@@ -22,6 +22,7 @@ from medical_data_pipeline.adapters.aws.s3_converted_files import S3ConvertedFil
 from medical_data_pipeline.adapters.aws.s3_object_store import S3ObjectStore
 from medical_data_pipeline.adapters.aws.sqs_tasks import SqsTasks
 from medical_data_pipeline.composition.aws_batches import (
+    OutOfTime,
     Surroundings,
     TimeLeft,
     Turn,
@@ -81,6 +82,7 @@ class ConversionFunction:
         def intake(on_received: Callable[[Load], None]) -> IntakeService:
             return _intake(store, ledger, book, settings.bucket, around, on_received)
 
+        self._announce = announce
         self._intake = intake(lambda load: None)
         self._reconciler = AwsReconciler(
             RawScan(
@@ -136,7 +138,12 @@ class ConversionFunction:
                 self._hand_over.begin(load)
                 return
             # Received still, it arrived again while its former arrival was converted.
-            load = self._turns.convert(load, turn)
+            try:
+                load = self._turns.convert(load, turn)
+            except OutOfTime:
+                # This message's tries are for what was begun; by itself the load need not wait for its next one.
+                self._announce(load)
+                return
 
     def _renewed(self, load: Load) -> Load:
         """A load whose content arrived again; one whose manifest was lost is RECEIVED once more."""

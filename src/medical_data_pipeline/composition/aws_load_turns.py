@@ -29,7 +29,8 @@ class LoadTurns:
         """The load after an attempt to convert it, which may have ended it.
 
         Raises:
-            BackendError: a service failed, or the time does not do; the message has to come again.
+            OutOfTime: the time that is left does not do; it was not begun.
+            BackendError: a service failed; the message has to come again.
         """
         turn.require(_LEAST_S + load.size_bytes / _BYTES_A_SECOND)
         watch = Timer(max(0.0, turn.time_left() - _BEFORE_THE_END_S), self._note_timeout, (load, turn))
