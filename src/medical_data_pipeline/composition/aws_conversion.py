@@ -141,7 +141,7 @@ class ConversionFunction:
             try:
                 load = self._turns.convert(load, turn)
             except OutOfTime:
-                # This message's tries are for what was begun; by itself the load need not wait for its next one.
+                # This message's tries are for what was begun, and its next one is far off.
                 self._announce(load)
                 return
 
