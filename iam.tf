@@ -115,7 +115,7 @@ locals {
         {
           Sid      = "ReadRawFilesAndWhatTheyBecame"
           Effect   = "Allow"
-          Action   = ["s3:GetObject", "s3:GetObjectVersion"]
+          Action   = "s3:GetObject"
           Resource = [local.objects.raw, local.objects.curated, local.objects.tables, local.objects.config]
         },
         {
@@ -147,7 +147,7 @@ locals {
       {
         Sid      = "ReadConvertedFilesAndTables"
         Effect   = "Allow"
-        Action   = ["s3:GetObject", "s3:GetObjectVersion"]
+        Action   = "s3:GetObject"
         Resource = [local.objects.curated, local.objects.tables]
       },
       {
@@ -207,13 +207,13 @@ locals {
       {
         Sid      = "ReadLedger"
         Effect   = "Allow"
-        Action   = ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"]
+        Action   = ["dynamodb:GetItem", "dynamodb:Query"]
         Resource = local.ledger_arns
       },
       {
         Sid      = "RememberQueries"
         Effect   = "Allow"
-        Action   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"]
+        Action   = ["dynamodb:GetItem", "dynamodb:PutItem"]
         Resource = aws_dynamodb_table.queries.arn
       },
       {

@@ -136,14 +136,13 @@ resource "aws_iam_role_policy" "spark" {
       {
         Sid      = "ReadRawFilesAndCode"
         Effect   = "Allow"
-        Action   = ["s3:GetObject", "s3:GetObjectVersion"]
+        Action   = "s3:GetObject"
         Resource = [local.objects.raw, local.objects.curated, local.objects.tables, local.objects.config, local.objects.code]
       },
       {
-        # Spark writes under a temporary name first and removes it after.
         Sid      = "WriteConvertedFiles"
         Effect   = "Allow"
-        Action   = ["s3:PutObject", "s3:AbortMultipartUpload", "s3:DeleteObject"]
+        Action   = ["s3:PutObject", "s3:AbortMultipartUpload"]
         Resource = local.objects.curated
       },
       local.read_tables,

@@ -394,7 +394,7 @@ locals {
       Sid    = "DataOfThisProject"
       Effect = "Allow"
       Action = [
-        "s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload",
+        "s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload",
         "s3:ListMultipartUploadParts", "s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads",
       ]
       Resource = [local.bucket, "${local.bucket}/*"]
@@ -404,7 +404,7 @@ locals {
       Effect = "Allow"
       Action = [
         "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem",
-        "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem",
+        "dynamodb:ConditionCheckItem",
       ]
       Resource = [local.named.dynamodb, "${local.named.dynamodb}/index/*"]
     },

@@ -124,6 +124,44 @@ def test_the_prefixes_are_those_of_the_code() -> None:
     assert not any(a != b and a.startswith(b) for a in prefixes.values() for b in prefixes.values())
 
 
+# What the services do in the functions' name: Athena with tables and results, Lambda with queues, DynamoDB with
+# the parts of a transaction; and what PyIceberg's catalog calls.
+DONE_BY_OTHERS = {
+    "s3:GetBucketLocation": "Athena",
+    "s3:ListBucketMultipartUploads": "Athena",
+    "s3:ListMultipartUploadParts": "Athena",
+    "glue:GetDatabase": "Athena",
+    "glue:GetPartitions": "Athena",
+    "athena:GetWorkGroup": "Athena",
+    "sqs:ReceiveMessage": "Lambda",
+    "sqs:DeleteMessage": "Lambda",
+    "sqs:ChangeMessageVisibility": "Lambda",
+    "sqs:GetQueueAttributes": "Lambda",
+    "dynamodb:ConditionCheckItem": "DynamoDB",
+    "glue:CreateTable": "PyIceberg",
+    "glue:UpdateTable": "PyIceberg",
+}
+CALLED_OTHERWISE = {
+    "s3:ListBucket": '"list_objects_v2"',
+    "dynamodb:Query": '"query"',
+    "glue:GetTables": '"get_tables"',
+}
+
+
+def test_no_role_may_do_what_nothing_does() -> None:
+    code = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "src").rglob("*.py"))
+    allowed = set(
+        re.findall(r'"((?:s3|dynamodb|sqs|glue|athena|sts):[A-Z]\w+)"', read("iam.tf") + read("spark.tf"))
+    )
+
+    def is_called(action: str) -> bool:
+        name = re.sub(r"(?<!^)(?=[A-Z])", "_", action.partition(":")[2]).lower()
+        return CALLED_OTHERWISE.get(action, f".{name}(") in code
+
+    assert allowed > set(DONE_BY_OTHERS) | set(CALLED_OTHERWISE)
+    assert {action for action in allowed - set(DONE_BY_OTHERS) if not is_called(action)} == set()
+
+
 def test_what_checkov_shall_pass_over_is_a_short_list_with_reasons() -> None:
     files = [*ROOT.glob("*.tf"), *ROOT.glob("bootstrap/*.tf"), *ROOT.glob("functions/*/Dockerfile")]
     found = [
