@@ -124,8 +124,8 @@ def test_the_prefixes_are_those_of_the_code() -> None:
     assert not any(a != b and a.startswith(b) for a in prefixes.values() for b in prefixes.values())
 
 
-# What the services do in the functions' name: Athena with tables and results, Lambda with queues, DynamoDB with
-# the parts of a transaction; and what PyIceberg's catalog calls.
+# What the services do in the functions' name: Athena with tables and results, Lambda with queues, DynamoDB
+# with the parts of a transaction; and what PyIceberg's catalog calls.
 DONE_BY_OTHERS = {
     "s3:GetBucketLocation": "Athena",
     "s3:ListBucketMultipartUploads": "Athena",

@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ConnectTimeoutError
 
 from medical_data_pipeline.adapters.aws.aws_clients import Client, aws_client
+from medical_data_pipeline.model.load import LoadState
 from tests.aws_bench import BUCKET, AwsBench, aws_bench, sqs_batch
 from tests.aws_faults import BEFORE, FailingCalls
 
@@ -62,8 +63,8 @@ def test_files_that_are_known_cost_a_call_for_a_hundred_of_them(aws: AwsBench) -
     assert made["dynamodb.BatchGetItem"] == 2
     assert made["s3.ListObjectsV2"] == 1
     assert made["s3.HeadObject"] == 0
-    # The two indexes of what is unfinished, and how far the last look came.
-    assert sum(made.values()) == 2 + 1 + 2 + 2
+    # The two indexes of what is unfinished and that of what was refused, and how far the last look came.
+    assert sum(made.values()) == 2 + 1 + 3 + 2
 
 
 def test_a_file_known_by_its_sha256_is_asked_for_once(aws: AwsBench) -> None:
@@ -111,7 +112,7 @@ def test_what_was_noted_of_a_file_says_nothing_once_another_was_loaded_in_its_pl
 
 def test_a_look_that_the_time_does_not_do_for_is_gone_on_with(aws: AwsBench) -> None:
     lose(aws, *(f"input/labs/{number:03}.csv" for number in range(104)))
-    clock = iter([300.0, 300.0, 300.0, 100.0])
+    clock = iter([300.0, 300.0, 300.0, 300.0, 100.0])
 
     aws.conversion().handle(sqs_batch(RECONCILE), lambda: next(clock))
     first = [aws.ledger.find(task["load_id"]).source.key for task in aws.queued("conversion")]
@@ -170,3 +171,17 @@ def test_a_file_whose_event_may_only_be_late_is_left_alone(aws: AwsBench) -> Non
 
     assert found(aws, timedelta(minutes=5)) == []
     assert found(aws, timedelta(minutes=20)) == ["input/labs/a.csv"]
+
+
+def test_a_file_that_was_removed_before_it_was_read_is_loaded_once_it_is_brought_back(aws: AwsBench) -> None:
+    event = aws.put("input/t/a.csv", CSV)
+    where = {"Bucket": BUCKET, "Key": "input/t/a.csv"}
+    marker = aws_client("s3").delete_object(**where)["VersionId"]
+    assert aws.convert(event) == []
+    assert found(aws) == []
+
+    aws_client("s3").delete_object(**where, VersionId=marker)
+
+    assert found(aws) == ["input/t/a.csv"]
+    assert aws.states() == {"input/t/a.csv": LoadState.RECEIVED}
+    assert found(aws) == []

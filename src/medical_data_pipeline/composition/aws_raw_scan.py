@@ -1,6 +1,7 @@
 """Raw files whose event was lost, found by looking through `input/` a part at a time."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +12,7 @@ from medical_data_pipeline.composition.aws_batches import TimeLeft
 from medical_data_pipeline.composition.happenings import Happening, Report
 from medical_data_pipeline.conversion.intake import IntakeService
 from medical_data_pipeline.errors import BackendUnavailable, ObjectNotFound, PipelineError
+from medical_data_pipeline.model.load import Load
 from medical_data_pipeline.model.objects import ObjectHead
 from medical_data_pipeline.ports import Clock, ObjectStore
 
@@ -71,6 +73,19 @@ class RawScan:
         if failures:
             raise failures[0]
         return found
+
+    def look_again(self, removed: Sequence[Load]) -> int:
+        """Announce the files of loads that were not there to be read, where they are back; returns how many.
+
+        The date of a former version that was brought back says nothing of it, and its source is known.
+        """
+        return sum(self._is_back(load) for load in removed)
+
+    def _is_back(self, load: Load) -> bool:
+        with suppress(ObjectNotFound):
+            found = self.intake.announce(self.store.head(load.source))
+            return found is not None and found.is_new
+        return False
 
     def _steps(self, going: RawPass) -> Iterator[tuple[Sequence[ListedObject], str]]:
         """What has to be compared, and the key to which everything has been then."""

@@ -9,11 +9,13 @@ from medical_data_pipeline.composition.aws_batches import TimeLeft
 from medical_data_pipeline.composition.aws_hand_over import RUN_TIME
 from medical_data_pipeline.composition.aws_raw_scan import RawScan
 from medical_data_pipeline.errors import BackendError
-from medical_data_pipeline.model.load import Load, LoadState
-from medical_data_pipeline.ports import Clock, Ledger
+from medical_data_pipeline.model.load import OBJECT_REMOVED, Load, LoadState
+from medical_data_pipeline.ports import Clock, Ledger, LoadFilter
 
 # Longer than a message stays out with a function that died over it.
 _STANDSTILL = timedelta(hours=1)
+# Of so many refused loads some may be back.
+_REMEMBERED = 500
 # What is left then is for the look through the raw zone.
 _SHARE = 0.75
 
@@ -45,10 +47,15 @@ class AwsReconciler:
             failure = self._failure(load)
             failures += [failure] if failure else []
             announced += 1
-        found = self.raw_scan.go_on(time_left)
+        found = self.raw_scan.look_again(self._removed()) + self.raw_scan.go_on(time_left)
         if failures:
             raise failures[0]
         return announced + found
+
+    def _removed(self) -> list[Load]:
+        """The newest loads whose file was removed before it was read."""
+        refused = self.ledger.list(LoadFilter(state=LoadState.REFUSED, limit=_REMEMBERED))
+        return [load for load in refused if load.reason == OBJECT_REMOVED]
 
     def _stands_still(self, load: Load) -> bool:
         standstill = RUN_TIME if self.is_handed_over(load) else _STANDSTILL

@@ -9,7 +9,7 @@ from medical_data_pipeline.conversion.names import table_name
 from medical_data_pipeline.errors import InvalidObjectRef, ObjectNotFound, PreconditionFailed, SettingsError
 from medical_data_pipeline.model.dataset import Dataset, LoadMode
 from medical_data_pipeline.model.keys import RAW_PREFIX, raw_folder
-from medical_data_pipeline.model.load import Load, LoadState
+from medical_data_pipeline.model.load import OBJECT_REMOVED, Load, LoadState
 from medical_data_pipeline.model.objects import (
     ObjectCreated,
     ObjectHead,
@@ -162,7 +162,8 @@ class IntakeService:
             table = self.datasets.for_key(head.ref.key).table
         except InvalidObjectRef:
             return None
-        if latest is not None and content_version(latest.version) == head.version:
+        is_known = latest is not None and content_version(latest.version) == head.version
+        if latest is not None and is_known and latest.reason != OBJECT_REMOVED:
             return Upload(latest, is_new=False)
         return Upload(self._load(head, table, head.version), is_new=True)
 

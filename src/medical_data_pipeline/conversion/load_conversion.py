@@ -14,7 +14,14 @@ from medical_data_pipeline.errors import BackendError, FileRefused, ObjectNotFou
 from medical_data_pipeline.model.conversion import LoadFiles
 from medical_data_pipeline.model.dataset import Dataset, LoadMode
 from medical_data_pipeline.model.keys import MANIFEST, RECEIPT, load_prefix, together_prefix
-from medical_data_pipeline.model.load import DataFile, Load, LoadState, Manifest, RowCounts
+from medical_data_pipeline.model.load import (
+    OBJECT_REMOVED,
+    DataFile,
+    Load,
+    LoadState,
+    Manifest,
+    RowCounts,
+)
 from medical_data_pipeline.model.manifest_json import manifests_to_json, parse_manifests
 from medical_data_pipeline.model.objects import ObjectRef, content_version
 from medical_data_pipeline.model.receipt_json import receipts_to_json
@@ -176,7 +183,7 @@ class LoadConversion:
             return self._end(load, LoadState.SUPERSEDED, "SUPERSEDED", "replaced before it was converted")
         except ObjectNotFound:
             return self._end(
-                load, LoadState.REFUSED, "OBJECT_REMOVED", "the file was removed before it was read"
+                load, LoadState.REFUSED, OBJECT_REMOVED, "the file was removed before it was read"
             )
         except FileRefused as refusal:
             return self._end(load, LoadState.REFUSED, refusal.reason, str(refusal))

@@ -26,6 +26,9 @@ class LoadState(StrEnum):
 FINAL_STATES = frozenset({LoadState.COMMITTED, LoadState.REFUSED, LoadState.FAILED, LoadState.SUPERSEDED})
 
 
+OBJECT_REMOVED = "OBJECT_REMOVED"
+"""Why a load is refused whose file was not there to be read; it may come back."""
+
 # How often a load is tried before an operator has to look.
 MAX_ATTEMPTS = 5
 

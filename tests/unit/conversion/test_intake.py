@@ -18,7 +18,7 @@ from medical_data_pipeline.errors import (
     SettingsError,
 )
 from medical_data_pipeline.model.dataset import Dataset
-from medical_data_pipeline.model.load import Load, LoadState
+from medical_data_pipeline.model.load import OBJECT_REMOVED, Load, LoadState
 from medical_data_pipeline.model.objects import ObjectRef
 from medical_data_pipeline.model.quarantine import quarantine_table
 from medical_data_pipeline.ports import Checksums, LoadFilter
@@ -185,6 +185,20 @@ def test_what_is_found_is_entered_once(desk: Desk) -> None:
     assert (first.is_new, again.is_new, again.load) == (True, False, first.load)
     assert desk.intake.announce(replace(head, ref=ObjectRef("local", "tables/t/a.csv"))) is None
     assert len(desk.told) == 1
+
+
+def test_what_was_removed_before_it_was_read_is_entered_again_when_it_is_back(desk: Desk) -> None:
+    head = desk.store.put(REF, iter([A]))
+    first = desk.intake.announce(head)
+    assert first is not None
+    desk.ledger.advance(
+        first.load.load_id, LoadState.REFUSED, reason=OBJECT_REMOVED, now=first.load.received_at
+    )
+
+    again = desk.intake.announce(head)
+
+    assert again is not None and again.is_new
+    assert desk.ledger.find(first.load.load_id).state is LoadState.RECEIVED
 
 
 @pytest.mark.parametrize("state", [LoadState.COMMITTED, LoadState.REFUSED, LoadState.FAILED])
