@@ -73,7 +73,8 @@ class Execution:
 class AthenaDouble:
     """What Athena's JSON protocol is asked, by operation. `asked` are all requests, for tests to look at.
 
-    Queries stay in the queue for as long as `has_room` is not set.
+    Queries stay in the queue for as long as `has_room` is not set. Results may expire before what is known of
+    their queries.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class AthenaDouble:
         self.asked: list[tuple[str, Mapping[str, Any]]] = []
         self.has_room = threading.Event()
         self.has_room.set()
+        self.have_results_expired = False
 
     def answer(self, operation: str, asked: Mapping[str, Any]) -> Mapping[str, Any]:
         self.asked.append((operation, asked))
@@ -174,6 +176,8 @@ class AthenaDouble:
 
     def _results(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
         execution = self._find(asked)
+        if self.have_results_expired:
+            raise KeyError("the results are not where they were put")
         header = [{"VarCharValue": column["Name"]} for column in execution.columns]
         every = [header, *execution.rows]
         start = int(asked.get("NextToken", 0))

@@ -33,7 +33,7 @@ class Api:
     """The function behind a gateway."""
 
     def __init__(self, aws: AwsBench, address: str, double: AthenaDouble) -> None:
-        self.aws, self.double = aws, double
+        self.aws, self.address, self.double = aws, address, double
         self.calls: list[str] = []
         settings = QuerySettings(
             BUCKET,
@@ -215,6 +215,16 @@ def test_a_file_of_a_result_that_has_expired_is_not_found(api: Api) -> None:
     answer = api("GET", f"/queries/{query_id}/results", format="csv")
 
     assert answer["statusCode"] == 404
+
+
+def test_a_page_of_a_result_that_has_expired_is_not_found(api: Api) -> None:
+    query_id = document(api("GET", "/query", query="SELECT 1"))["query_id"]
+    api.double.have_results_expired = True
+    another_instance = Api(api.aws, api.address, api.double)
+
+    answer = another_instance("GET", f"/queries/{query_id}/results")
+
+    assert (answer["statusCode"], document(answer)["code"]) == (404, "NOT_FOUND")
 
 
 def test_another_persons_query_is_not_there_and_nobody_is_nobody(api: Api) -> None:

@@ -40,6 +40,7 @@ _PAGE_ROWS = 1000
 _REUSE_MINUTES = 60
 _FIRST_LOOK_S, _LONGEST_PAUSE_S = 0.1, 1.0
 _MAX_PAGE_BYTES = 5 << 20
+_EXPIRED = "the result of the query has expired"
 _STATES = {state.value.upper(): state for state in QueryState}
 
 Describe = Callable[[EngineStatement], tuple[AthenaColumn, ...] | None]
@@ -154,7 +155,7 @@ class AthenaQueryEngine(QueryEngine):
             # The header is always there: what is missing is found before anything is answered.
             return chain([next(pieces)], pieces)
         except ObjectNotFound:
-            raise QueryNotFound("the result of the query has expired") from None
+            raise QueryNotFound(_EXPIRED) from None
 
     def _started(self, query_id: str, made: AthenaStatement) -> str:
         asked: dict[str, Any] = {
@@ -239,9 +240,14 @@ class AthenaQueryEngine(QueryEngine):
             return self._first_chunks[query.execution_id]
         position = {"NextToken": token} if token else {}
         with translated():
-            answer = self._client.get_query_results(
-                QueryExecutionId=query.execution_id, MaxResults=_PAGE_ROWS, **position
-            )
+            try:
+                answer = self._client.get_query_results(
+                    QueryExecutionId=query.execution_id, MaxResults=_PAGE_ROWS, **position
+                )
+            except ClientError as error:
+                if error_code(error) != "InvalidRequestException":
+                    raise
+                raise QueryNotFound(_EXPIRED) from None
         rows = answer["ResultSet"]["Rows"]
         columns = answer["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
         # The first row of the first page is the header.
