@@ -1,4 +1,4 @@
-"""What CI does with images: pushed and signed once, and a deployment that failed half-way can be run again."""
+"""What CI does with images: pushed and signed once; a deployment that failed half-way can be run again."""
 
 import os
 import subprocess
