@@ -99,27 +99,36 @@ def test_a_request_is_signed_with_the_keys_of_whoever_is_logged_in(
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{signed}\n", "")
 
 
-def test_the_costs_in_the_documents_are_those_of_the_script() -> None:
-    script = ROOT / "scripts" / "costs.py"
-    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True)
-    page = Path(ROOT / "docs" / "aws.md").read_text(encoding="utf-8")
+def costs(*options: str) -> str:
+    command = [sys.executable, str(ROOT / "scripts" / "costs.py"), *options]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
-    assert page.split("<!-- costs -->\n", 1)[1].split("<!-- end -->", 1)[0].strip() == done.stdout.strip()
-    more = subprocess.run(
-        [sys.executable, str(script), "--queries", "0"], capture_output=True, text=True, check=True
-    )
-    assert "| Athena and API Gateway | 0.00 |" in more.stdout
+
+def together_usd(table: str) -> float:
+    (line,) = [line for line in table.splitlines() if "**together**" in line]
+    return float(line.strip("| ").split("|")[1].strip(" *"))
+
+
+def test_the_costs_in_the_documents_are_those_of_the_script() -> None:
+    page = Path(ROOT / "docs" / "aws.md").read_text(encoding="utf-8")
+    readme = " ".join(Path(ROOT / "README.md").read_text(encoding="utf-8").split())
+
+    assert page.split("<!-- costs -->\n", 1)[1].split("<!-- end -->", 1)[0].strip() == costs().strip()
+    assert "| Athena and API Gateway | 0.00 |" in costs("--queries", "0")
+    busy, idle = re.findall(r"about (\d+) USD .* about (\d+) for an idle month", readme)[0]
+    assert int(busy) == pytest.approx(together_usd(costs()), rel=0.1)
+    assert int(idle) == round(together_usd(costs("--files", "0", "--queries", "0", "--large-files", "0")))
 
 
 def test_what_the_reconciler_reads_is_a_part_of_the_costs() -> None:
     spec = importlib.util.spec_from_file_location("costs", ROOT / "scripts" / "costs.py")
     assert spec is not None and spec.loader is not None
-    costs = importlib.util.module_from_spec(spec)
-    sys.modules["costs"] = costs
-    spec.loader.exec_module(costs)
-    year, ten_years = costs.Load(), costs.Load(months_kept=120)
+    script = importlib.util.module_from_spec(spec)
+    sys.modules["costs"] = script
+    spec.loader.exec_module(script)
+    year, ten_years = script.Load(), script.Load(months_kept=120)
 
-    assert costs.ASKED_A_CALL == MOST_KEYS
-    assert timedelta(days=costs.DAYS_ASKED_FOR) == LONGEST_UPLOAD
-    assert costs.ledger(ten_years, costs.Prices()) > 2 * costs.ledger(year, costs.Prices())
-    assert costs.lists(ten_years) == 10 * costs.lists(year)
+    assert script.ASKED_A_CALL == MOST_KEYS
+    assert timedelta(days=script.DAYS_ASKED_FOR) == LONGEST_UPLOAD
+    assert script.ledger(ten_years, script.Prices()) > 2 * script.ledger(year, script.Prices())
+    assert script.lists(ten_years) == 10 * script.lists(year)
