@@ -287,6 +287,17 @@ def test_what_is_nobodys_business_is_done_with_and_told(aws: AwsBench) -> None:
     assert [each.event for each in aws.told] == ["event-ignored"] * 7
 
 
+@pytest.mark.parametrize("key", ["input/labs/.a.csv.part", "input/.DS_Store", "input/.labs/a.csv"])
+def test_a_file_with_a_hidden_name_is_left_alone_by_events_and_by_the_reconciler(
+    aws: AwsBench, key: str
+) -> None:
+    assert aws.convert(aws.put(key, CSV)) == []
+    set_clock(aws, datetime.now(UTC) + timedelta(hours=1))
+    assert aws.convert({"task": "reconcile"}) == []
+
+    assert (aws.loads(), aws.queued("conversion")) == ([], [])
+
+
 def test_what_the_pipeline_writes_itself_is_no_raw_file(aws: AwsBench) -> None:
     aws.load("input/labs/a.csv", CSV)
 
@@ -325,7 +336,7 @@ def test_a_load_whose_files_were_spoilt_is_converted_again_and_stops_no_other_ta
 
 @pytest.mark.parametrize(
     "key",
-    ["input/labs/a b+c%2Fd.csv", "input/labs/é.csv", "input/labs/..csv", "input/labs/" + "n" * 900 + ".csv"],
+    ["input/labs/a b+c%2Fd.csv", "input/labs/é.csv", "input/labs/a..csv", "input/labs/" + "n" * 900 + ".csv"],
 )
 def test_a_strange_key_is_read_as_it_is(aws: AwsBench, key: str) -> None:
     aws.load(key, CSV)

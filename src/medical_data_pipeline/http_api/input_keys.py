@@ -1,7 +1,7 @@
 """Which keys a file may be put under, whichever way it comes."""
 
 from medical_data_pipeline.errors import InvalidObjectRef
-from medical_data_pipeline.model.keys import is_hidden
+from medical_data_pipeline.model.keys import HIDDEN, is_hidden
 
 
 def require_key(key: str) -> None:
@@ -10,4 +10,4 @@ def require_key(key: str) -> None:
     if not key.isprintable() or "\ufffd" in key:
         raise InvalidObjectRef("a key is printable text in UTF-8")
     if is_hidden(key):
-        raise InvalidObjectRef("no name in a key begins with a dot: such files are not loaded")
+        raise InvalidObjectRef(HIDDEN)

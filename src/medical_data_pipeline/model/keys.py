@@ -11,6 +11,9 @@ MANIFEST = "manifest.json"
 RECEIPT = "receipt.json"
 
 
+HIDDEN = "no name in a key begins with a dot: such files are not loaded"
+
+
 def load_prefix(table: str, load_id: str) -> str:
     """The prefix of everything a load's conversion makes; never under `RAW_PREFIX`, so nothing loops."""
     return f"{CURATED_PREFIX}{table}/{load_id}/"
@@ -47,10 +50,12 @@ def raw_folder(key: str) -> str:
     """The folder under `input/` that names a raw object's table, or "" for a file directly under it.
 
     Raises:
-        InvalidObjectRef: the key is not under `input/`, or names no file.
+        InvalidObjectRef: the key is not under `input/`, names no file, or one that is hidden.
     """
     if not key.startswith(RAW_PREFIX) or key.endswith("/") or key == RAW_PREFIX:
         raise InvalidObjectRef("a raw file's key is input/<file> or input/<table>/<file>")
+    if is_hidden(key):
+        raise InvalidObjectRef(HIDDEN)
     folder, _, rest = key.removeprefix(RAW_PREFIX).partition("/")
     return folder if rest else ""
 
