@@ -188,6 +188,13 @@ def test_pages_join_to_the_whole_result_whichever_instance_answers(api: Api) -> 
     assert begun["row_count"] == 2500
 
 
+def test_no_answer_is_larger_than_lambda_takes_however_large_a_row_is(api: Api) -> None:
+    answer = api("GET", "/query", query="""SELECT replace(rpad('x', 1000000, 'a'), 'a', 'bbbb"') AS t""")
+
+    assert len(json.dumps(answer)) < 6 << 20
+    assert (answer["statusCode"], document(answer)["code"]) == (422, "QUERY_RESOURCE_LIMIT")
+
+
 def test_a_result_as_a_file_is_fetched_from_a_signed_address(api: Api) -> None:
     answer = api("GET", "/query", query="SELECT 1 AS n, '' AS t", format="csv")
 

@@ -34,7 +34,7 @@ from medical_data_pipeline.query.written_tables import WrittenTables
 
 # The gateway waits 29 seconds, of which planning, starting and reading take a few. A function's answer has at
 # most 6 MB, in which every quote of a page takes two bytes.
-LIMITS = HttpLimits(max_page_bytes=2_500_000, simple_wait_s=20.0, max_wait_s=20.0)
+LIMITS = HttpLimits(max_page_bytes=2_500_000, max_row_bytes=2_500_000, simple_wait_s=20.0, max_wait_s=20.0)
 
 
 class NoTokens:

@@ -19,6 +19,7 @@ from medical_data_pipeline.http_api.threads import ThreadBounds, in_thread
 from medical_data_pipeline.model.query import Actor, QueryState, QueryStatus, ResultFormat
 
 UNFINISHED = frozenset({QueryState.QUEUED, QueryState.RUNNING})
+_TOO_LARGE_A_ROW = "a row is larger than an answer may be; ask for the result as a file (format=csv)"
 # Between two looks at whether the caller is still there.
 WAIT_SLICE_S = 0.5
 
@@ -101,6 +102,8 @@ class Asker:
         max_rows = min(wanted.max_rows, limits.max_page_rows)
         page = self.services.queries.page(status.query_id, self.actor, wanted.offset, max_rows)
         cut = cut_page(page, wanted.offset, limits.max_page_bytes)
+        if limits.max_row_bytes is not None and any(len(row) > limits.max_row_bytes for row in cut.rows):
+            raise problem_from_reason("QUERY_RESOURCE_LIMIT", _TOO_LARGE_A_ROW)
         token = None
         if cut.next_offset is not None:
             token = make_page_token(self.services.page_token_key, status.query_id, cut.next_offset)

@@ -111,6 +111,7 @@ class HttpLimits:
     max_upload_bytes: int = 1 << 40
     max_page_rows: int = 10_000
     max_page_bytes: int = 5_000_000
+    max_row_bytes: int | None = None  # of the one row of a page; None where an answer may be of any length
     simple_wait_s: float = 25.0  # GET /query; below API Gateway's 29 seconds
     max_wait_s: float = 25.0
     max_uploads_at_once: int = 16

@@ -90,6 +90,21 @@ def test_a_page_ends_at_its_size_in_bytes_and_says_so() -> None:
     assert rows == [["x" * 60]] * 3
 
 
+def test_a_row_that_no_answer_can_hold_is_a_problem_that_tells_the_other_way() -> None:
+    backstage = Backstage(limits=HttpLimits(max_page_bytes=100, max_row_bytes=100))
+    backstage.queries.columns = (ResultColumn("t", "varchar"),)
+    backstage.queries.rows = (("x" * 60,), ("y" * 101,))
+
+    with TestClient(backstage.app(), headers={"Authorization": f"Bearer {TOKEN}"}) as client:
+        first = client.post("/queries", json=SQL).json()
+        params = {"page_token": first["next_page_token"]}
+        second = client.get(f"/queries/{first['query_id']}/results", params=params)
+
+    assert (len(first["rows"]), second.status_code) == (1, 422)
+    assert second.json()["code"] == "QUERY_RESOURCE_LIMIT"
+    assert "format=csv" in second.json()["detail"] and "yyy" not in second.text
+
+
 def test_a_token_somebody_made_up_is_refused(client: TestClient) -> None:
     token = client.post("/queries", json={**SQL, "max_rows": 1}).json()["next_page_token"]
     forged = token[:-2] + ("AA" if token[-2:] != "AA" else "BB")
