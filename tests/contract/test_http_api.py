@@ -130,6 +130,18 @@ def test_no_problem_and_no_log_line_repeats_what_was_sent(caplog: pytest.LogCapt
     assert canary not in logged
 
 
+def test_the_log_has_the_code_that_the_caller_was_told(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "medical_data_pipeline")
+    with TestClient(APP, headers=AUTHORIZED) as client:
+        told = client.get("/tables/nowhere").json()
+        client.get("/tables")
+
+    logged = [record.__dict__ for record in caplog.records if record.getMessage() == "answered"]
+    refused = next(each for each in logged if each["request_id"] == told["request_id"])
+    assert refused["code"] == told["code"] == "NOT_FOUND"
+    assert "code" not in logged[-1]
+
+
 def test_every_answer_has_safe_headers_and_an_id() -> None:
     with TestClient(APP, headers=AUTHORIZED) as client:
         for path in ("/health", "/tables", "/nowhere", "/openapi.json"):

@@ -494,6 +494,46 @@ def test_a_replay_takes_the_place_of_the_former_rows(aws: AwsBench) -> None:
     assert latest is not None and latest.load_id != load.load_id
 
 
+def test_a_replay_of_a_file_that_is_gone_is_said_and_not_tried_again(aws: AwsBench) -> None:
+    aws.load("input/labs/a.csv", CSV)
+    (load,) = aws.loads()
+    shared_client("s3").delete_object(Bucket=BUCKET, Key="input/labs/a.csv")
+
+    assert aws.convert({"task": "replay", "load_id": load.load_id}) == []
+
+    told = aws.told[-1]
+    assert (told.event, told.load_id, told.detail) == (
+        "replay-impossible",
+        load.load_id,
+        "the raw file is gone",
+    )
+    assert aws.rows("labs", "id", "name") == [ANN, BOB]
+
+
+def test_a_replay_of_content_that_was_replaced_is_said_and_not_tried_again(aws: AwsBench) -> None:
+    aws.load("input/labs/a.csv", CSV)
+    (load,) = aws.loads()
+    aws.load("input/labs/a.csv", "id,name\n9,Zoe\n")
+
+    assert aws.convert({"task": "replay", "load_id": load.load_id}) == []
+
+    assert aws.told[-1].event == "replay-impossible"
+    assert aws.rows("labs", "id", "name") == [(9, "Zoe")]
+
+
+def test_whose_attempt_failed_is_said(aws: AwsBench) -> None:
+    event = aws.put("input/labs/a.csv", CSV)
+    aws.reached = fail
+
+    failures_of_first = aws.convert(event)
+
+    (load,) = aws.loads()
+    assert failures_of_first != []
+    assert ("conversion-failed", load.load_id, "the disk is gone") in [
+        (each.event, each.load_id, each.detail) for each in aws.told
+    ]
+
+
 def test_upkeep_merges_small_files_and_a_file_replaced_afterwards_leaves_only_its_new_rows(
     aws: AwsBench,
 ) -> None:

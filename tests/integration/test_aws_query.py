@@ -298,6 +298,23 @@ def test_loads_receipts_and_replays_are_those_of_the_ledger(api: Api) -> None:
     assert api.aws.queued("conversion") == [{"task": "replay", "load_id": load["load_id"]}]
 
 
+def test_content_that_has_been_replaced_is_not_replayed(api: Api) -> None:
+    api.aws.load("input/patients/a.csv", CSV)
+    (load,) = document(api("GET", "/loads"))["loads"]
+    api.aws.load("input/patients/a.csv", "id,name\n9,Zoe\n")
+
+    answer = api("POST", f"/loads/{load['load_id']}/replay")
+
+    assert (answer["statusCode"], document(answer)["code"]) == (412, "PRECONDITION_FAILED")
+    assert api.aws.queued("conversion") == []
+
+
+def test_a_table_that_is_not_there_is_told_in_our_words(api: Api) -> None:
+    answer = api("GET", "/tables/nothing")
+
+    assert (answer["statusCode"], document(answer)["detail"]) == (404, "no such table")
+
+
 def test_the_place_of_a_query_is_told_below_the_stage(api: Api) -> None:
     answer = api("POST", "/queries", body={"sql": "SELECT 1", "wait_s": 0})
 

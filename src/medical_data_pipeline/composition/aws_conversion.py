@@ -1,7 +1,7 @@
 """The conversion function put together: raw files that arrived, to converted files and a manifest."""
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from medical_data_pipeline.adapters.arrow.conversion_engine import ArrowConversionEngine
@@ -40,7 +40,7 @@ from medical_data_pipeline.composition.key_locks import KeyLocks
 from medical_data_pipeline.conversion.intake import DatasetBook, IntakeService
 from medical_data_pipeline.conversion.load_conversion import LoadConversion
 from medical_data_pipeline.conversion.service import ConversionService
-from medical_data_pipeline.errors import InputError
+from medical_data_pipeline.errors import InputError, ObjectNotFound, PreconditionFailed
 from medical_data_pipeline.model.load import Load, LoadState
 from medical_data_pipeline.model.objects import ObjectCreated
 from medical_data_pipeline.ports import Ledger, ObjectStore
@@ -120,7 +120,7 @@ class ConversionFunction:
             case Task(name="convert"):
                 self._convert(self._ledger.find(work.load_id), turn)
             case Task(name="replay"):
-                self._convert(self._intake.replay(self._ledger.find(work.load_id)), turn)
+                self._replay(self._ledger.find(work.load_id), turn)
             case Task(name="reconcile"):
                 found = self._reconciler.scan(turn.time_left)
                 self._report(Happening("reconciled", "", "", f"{found} announced"))
@@ -130,7 +130,8 @@ class ConversionFunction:
     def _convert(self, load: Load, turn: Turn) -> None:
         if load.state is LoadState.FAILED:
             # It had ended, so somebody took its message out of the dead letters to have it tried once more.
-            load = self._intake.replay(load, load.received_at)
+            self._replay(load, turn, load.received_at)
+            return
         if load.state is LoadState.CONVERTED:
             load = self._renewed(load)
         while load.state is LoadState.RECEIVED:
@@ -144,6 +145,16 @@ class ConversionFunction:
                 # This message's tries are for what was begun, and its next one is far off.
                 self._announce(load)
                 return
+
+    def _replay(self, load: Load, turn: Turn, came_at: datetime | None = None) -> None:
+        try:
+            again = self._intake.replay(load, came_at)
+        except ObjectNotFound:
+            self._report(Happening("replay-impossible", load.load_id, load.table, "the raw file is gone"))
+        except PreconditionFailed as error:
+            self._report(Happening("replay-impossible", load.load_id, load.table, told(error)))
+        else:
+            self._convert(again, turn)
 
     def _renewed(self, load: Load) -> Load:
         """A load whose content arrived again; one whose manifest was lost is RECEIVED once more."""

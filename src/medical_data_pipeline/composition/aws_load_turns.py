@@ -39,6 +39,7 @@ class LoadTurns:
         try:
             manifest = self.conversion.convert(load)
         except BackendError as error:
+            self.report(Happening("conversion-failed", load.load_id, load.table, told(error)))
             self._try_again(load, turn, told(error))
             raise
         except Exception as error:

@@ -23,9 +23,11 @@ from medical_data_pipeline.composition.aws_batches import Surroundings
 from medical_data_pipeline.composition.aws_result_columns import result_columns
 from medical_data_pipeline.composition.aws_settings import QuerySettings
 from medical_data_pipeline.composition.health import Health, checked
+from medical_data_pipeline.errors import PreconditionFailed
 from medical_data_pipeline.http_api.app import create_app
 from medical_data_pipeline.http_api.services import HttpLimits, Services
 from medical_data_pipeline.model.load import Load
+from medical_data_pipeline.model.objects import content_version
 from medical_data_pipeline.model.query import Actor, ResultFormat
 from medical_data_pipeline.ports import Ledger, LoadFilter, TableReader
 from medical_data_pipeline.query.policies import FullAccess
@@ -65,11 +67,6 @@ def query_app(settings: QuerySettings, around: Surroundings) -> FastAPI:
     )
     conversions = SqsTasks(around.client("sqs"), settings.conversion_queue_url)
 
-    def replay(load_id: str) -> Load:
-        load = ledger.find(load_id)
-        conversions.send(Task(REPLAY, load_id))
-        return load
-
     return create_app(
         Services(
             tokens=NoTokens(),
@@ -79,7 +76,7 @@ def query_app(settings: QuerySettings, around: Surroundings) -> FastAPI:
             ledger=ledger,
             store=S3ObjectStore(s3, around.scratch),
             health=lambda: _health(ledger, tables),
-            replay=replay,
+            replay=partial(_replay, ledger, conversions),
             identify=identified,
             uploads=S3UploadSigner(
                 around.client("sts"),
@@ -103,6 +100,15 @@ def identified(scope: Mapping[str, Any]) -> Actor | None:
     iam = authorizer.get("iam") or context.get("identity") or {}
     name = claims.get("sub") or iam.get("userArn")
     return Actor(str(name), "reader") if name else None
+
+
+def _replay(ledger: Ledger, conversions: SqsTasks, load_id: str) -> Load:
+    load = ledger.find(load_id)
+    latest = ledger.latest(load.source) or load
+    if content_version(latest.version) != content_version(load.version):
+        raise PreconditionFailed("the raw file has been replaced since this load")
+    conversions.send(Task(REPLAY, load_id))
+    return load
 
 
 def _result_file(

@@ -16,7 +16,10 @@ from medical_data_pipeline.entrypoints.json_log import quiet_libraries
 
 SCRATCH = Path("/tmp")  # noqa: S108 - the one disk a function may write to
 _BAD_NEWS = frozenset(
-    {"failed", "refused", "message-failed", "commit-failed", "upkeep-failed", "out-of-time"}
+    {
+        *("failed", "refused", "replay-impossible", "out-of-time"),
+        *("message-failed", "conversion-failed", "commit-failed", "upkeep-failed"),
+    }
 )
 
 

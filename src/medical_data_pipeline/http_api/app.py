@@ -79,7 +79,7 @@ def _routers(services: Services) -> list[APIRouter]:
 
 
 async def _answer_error(request: Request, error: Exception) -> Response:
-    return problem_response(_problem(request, error), request.scope["request_id"])
+    return problem_response(_problem(request, error), request.scope)
 
 
 def _problem(request: Request, error: Exception) -> RequestProblem:

@@ -20,4 +20,4 @@ def health(request: Request, actor: ActorIfAny, services: ServicesHere) -> Respo
         return JSONResponse(HealthInfo(status="ready", checks=checks).model_dump(exclude_none=True))
     problem = RequestProblem(503, "UNAVAILABLE", "not ready")
     extra = None if checks is None else {"checks": checks}
-    return problem_response(problem, request.scope["request_id"], extra)
+    return problem_response(problem, request.scope, extra)

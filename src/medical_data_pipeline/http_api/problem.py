@@ -1,6 +1,6 @@
 """RFC 9457 problems: how every error reads over HTTP. No text in one ever holds a value."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
@@ -105,8 +105,11 @@ def internal_problem() -> RequestProblem:
 
 
 def problem_response(
-    problem: RequestProblem, request_id: str, extra: Mapping[str, object] | None = None
+    problem: RequestProblem, scope: MutableMapping[str, Any], extra: Mapping[str, object] | None = None
 ) -> JSONResponse:
+    """The answer to a request, whose scope then knows the problem's code, for the log."""
+    request_id = scope["request_id"]
+    scope["problem_code"] = problem.code
     headers = dict(problem.headers)
     if problem.status in RETRY_AFTER_S:
         headers.setdefault("Retry-After", RETRY_AFTER_S[problem.status])

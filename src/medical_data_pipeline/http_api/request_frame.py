@@ -46,7 +46,7 @@ class RequestFrame:
             _log_failure(error, scope["request_id"])
             if answer.status:
                 raise  # the answer has begun; only a broken connection can say that it is not whole
-            response = problem_response(internal_problem(), scope["request_id"])
+            response = problem_response(internal_problem(), scope)
             await response(scope, receive, answer.send)
         finally:
             self._report(scope, answer.status, perf_counter() - started)
@@ -55,6 +55,7 @@ class RequestFrame:
         route = getattr(scope.get("route"), "path", "(none)")
         method = scope["method"] if scope["method"] in METHODS else "(other)"
         self._counts.answered(method, route, status, seconds)
+        code = scope.get("problem_code")
         log.info(
             "answered",
             extra={
@@ -62,6 +63,7 @@ class RequestFrame:
                 "method": method,
                 "route": route,
                 "status": status,
+                **({"code": code} if code else {}),
                 "duration_s": round(seconds, 4),
             },
         )

@@ -55,8 +55,11 @@ class GlueTables(TableReader):
 
     def metadata_location(self, table: str) -> str:
         """Raises: TableNotFound: no such table, or none of Iceberg's."""
-        with translated():
-            answer = self._glue.get_table(DatabaseName=self._database, Name=table)
+        try:
+            with translated():
+                answer = self._glue.get_table(DatabaseName=self._database, Name=table)
+        except TableNotFound:
+            raise TableNotFound("no such table") from None
         location = _metadata_location(answer["Table"])
         if not location:
             raise TableNotFound(f"{table} is no Iceberg table")
