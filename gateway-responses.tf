@@ -6,7 +6,7 @@ locals {
     AUTHORIZER_CONFIGURATION_ERROR = { status = 500, code = "INTERNAL", detail = "an error of the service" }
     AUTHORIZER_FAILURE             = { status = 500, code = "INTERNAL", detail = "an error of the service" }
     BAD_REQUEST_BODY               = { status = 400, code = "BAD_REQUEST", detail = "the body is not of its form" }
-    BAD_REQUEST_PARAMETERS         = { status = 400, code = "INVALID_PARAMETER", detail = "a parameter is missing" }
+    BAD_REQUEST_PARAMETERS         = { status = 400, code = "INVALID_PARAMETER", detail = "the parameter query is missing" }
     EXPIRED_TOKEN                  = { status = 401, code = "UNAUTHENTICATED", detail = "the token or signature has expired" }
     INTEGRATION_FAILURE            = { status = 503, code = "UNAVAILABLE", detail = "the service cannot answer now; the same request may pass later" }
     INTEGRATION_TIMEOUT            = { status = 504, code = "QUERY_TIMEOUT", detail = "no answer within 29 seconds; POST /queries does not wait" }

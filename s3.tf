@@ -2,6 +2,15 @@ resource "aws_s3_bucket" "data" {
   # checkov:skip=CKV_AWS_144:Copies in another region are a matter of residency and cost that the user decides
   bucket        = var.s3_bucket_name
   force_destroy = var.force_destroy
+
+  # Where data keeps the bucket from being destroyed, the key that opens it stays as well, and so do the images,
+  # without which nothing can be planned.
+  depends_on = [
+    aws_kms_key.data,
+    aws_ecr_repository.conversion_lambda,
+    aws_ecr_repository.glue_catalog_lambda,
+    aws_ecr_repository.query_lambda,
+  ]
 }
 
 resource "aws_s3_bucket_versioning" "data" {
@@ -147,13 +156,19 @@ resource "aws_s3_bucket_logging" "data" {
 }
 
 resource "aws_s3_object" "datasets" {
-  for_each = toset(var.datasets_file == "" ? [] : [var.datasets_file])
+  for_each = toset(var.datasets_file == "" ? [] : ["datasets"])
 
+  # A function that is running reads it once. Other content has another name, which is another setting, and that
+  # makes Lambda begin anew.
   bucket      = aws_s3_bucket.data.id
-  key         = "${local.prefixes.config}datasets.yaml"
-  source      = each.value
-  source_hash = filemd5(each.value)
+  key         = "${local.prefixes.config}datasets-${substr(filesha256(var.datasets_file), 0, 12)}.yaml"
+  source      = var.datasets_file
+  source_hash = filemd5(var.datasets_file)
   kms_key_id  = aws_kms_key.data.arn
 
   depends_on = [aws_s3_bucket_server_side_encryption_configuration.data]
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }

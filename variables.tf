@@ -215,8 +215,8 @@ variable "datasets_file" {
   nullable    = false
 
   validation {
-    condition     = var.datasets_file == "" || can(file(var.datasets_file))
-    error_message = "datasets_file cannot be read."
+    condition     = var.datasets_file == "" || try(yamldecode(file(var.datasets_file)).version == 1, false)
+    error_message = "datasets_file must be a YAML file that can be read and has version: 1 (docs/datasets.md)."
   }
 }
 
@@ -239,8 +239,8 @@ variable "spark_wheel" {
   nullable    = false
 
   validation {
-    condition     = var.spark_wheel == "" || endswith(var.spark_wheel, ".whl")
-    error_message = "spark_wheel must be the path of a wheel, such as dist/medical_data_pipeline-0.1.0-py3-none-any.whl."
+    condition     = var.spark_wheel == "" || try(endswith(var.spark_wheel, ".whl") && fileexists(var.spark_wheel), false)
+    error_message = "spark_wheel must be the path of a wheel that is there, such as make dist puts it into dist/."
   }
 }
 
@@ -308,8 +308,8 @@ variable "reconcile_schedule" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^(rate|cron)\\(.+\\)$", var.reconcile_schedule))
-    error_message = "reconcile_schedule must be a rate(…) or cron(…) of EventBridge."
+    condition     = can(regex("^(rate\\((1 (minute|hour|day)|([2-9]|[1-9][0-9]+) (minute|hour|day)s)\\)|cron\\([^ ]+( [^ ]+){5}\\))$", var.reconcile_schedule))
+    error_message = "reconcile_schedule must be as EventBridge has it: rate(1 hour), rate(15 minutes), or cron(…) with six fields."
   }
 }
 
@@ -332,8 +332,8 @@ variable "maintenance_schedule" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^(rate|cron)\\(.+\\)$", var.maintenance_schedule))
-    error_message = "maintenance_schedule must be a rate(…) or cron(…) of EventBridge."
+    condition     = can(regex("^(rate\\((1 (minute|hour|day)|([2-9]|[1-9][0-9]+) (minute|hour|day)s)\\)|cron\\([^ ]+( [^ ]+){5}\\))$", var.maintenance_schedule))
+    error_message = "maintenance_schedule must be as EventBridge has it: rate(1 hour), rate(15 minutes), or cron(…) with six fields."
   }
 }
 
@@ -413,6 +413,11 @@ variable "access_log_bucket" {
   type        = string
   default     = ""
   nullable    = false
+
+  validation {
+    condition     = var.access_log_bucket == "" || can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.access_log_bucket))
+    error_message = "access_log_bucket must be the name of a bucket."
+  }
 }
 
 variable "monthly_budget_usd" {

@@ -75,7 +75,7 @@ def test_terraforms_own_tests_pass(root_module: Terraform) -> None:
 def test_every_variable_has_a_type_and_a_description_and_a_check_where_one_can_be_made() -> None:
     text = (ROOT / "variables.tf").read_text(encoding="utf-8")
     blocks = dict(re.findall(r'^variable "(\w+)" \{\n(.*?)^\}', text, re.MULTILINE | re.DOTALL))
-    anything_goes = {"tags", "access_log_bucket"}
+    anything_goes = {"tags"}
 
     for name, block in blocks.items():
         assert re.search(r"^  description = \S", block, re.MULTILINE), name
@@ -94,6 +94,15 @@ def test_whatever_may_hold_data_is_encrypted_with_the_projects_key(plan: dict[st
             named = (named[0] if isinstance(named, list) else named)[step]
         assert "aws_kms_key.data.arn" in named["references"], resource["address"]
     assert set(ENCRYPTED) - kinds <= {"aws_s3_object"}
+
+
+def test_what_data_needs_is_not_destroyed_before_it(plan: dict[str, Any]) -> None:
+    """A bucket that is not empty stops its own destruction, and with it that of whatever it depends on."""
+    declared = plan["configuration"]["root_module"]["resources"]
+    bucket = next(each for each in declared if each["address"] == "aws_s3_bucket.data")
+
+    images = {f"aws_ecr_repository.{name}_lambda" for name in ("conversion", "glue_catalog", "query")}
+    assert set(bucket["depends_on"]) == {"aws_kms_key.data", *images}
 
 
 def test_every_resource_has_a_name_of_the_project(plan: dict[str, Any]) -> None:

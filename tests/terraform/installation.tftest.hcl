@@ -205,3 +205,20 @@ run "another_project" {
     error_message = "A digest that is given must not be looked up."
   }
 }
+
+run "declarations" {
+  command = plan
+
+  variables {
+    datasets_file = "tests/terraform/datasets.yaml"
+  }
+
+  assert {
+    condition     = aws_lambda_function.stage["conversion"].environment[0].variables.DATASETS_KEY == aws_s3_object.datasets["datasets"].key
+    error_message = "The conversion function reads other declarations."
+  }
+  assert {
+    condition     = strcontains(aws_s3_object.datasets["datasets"].key, substr(filesha256(var.datasets_file), 0, 12))
+    error_message = "A function that runs does not notice that other things are declared."
+  }
+}

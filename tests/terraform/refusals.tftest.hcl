@@ -22,15 +22,16 @@ run "every_variable_that_is_mistyped_is_named" {
     function_overrides      = { glue_catalog = { memory_size = 1024 } }
     log_level               = "LOUD"
     datasets_file           = "no-such-file.yaml"
+    access_log_bucket       = "Logs"
     large_file_bytes        = 10
-    spark_wheel             = "dist/package.zip"
+    spark_wheel             = "dist/nobody_made_it.whl"
     spark_workers           = 1
     query_result_days       = 0
     noncurrent_version_days = 1.5
     query_scan_limit_bytes  = 1000
-    reconcile_schedule      = "every hour"
+    reconcile_schedule      = "rate(15 minute)"
     reconcile_after_minutes = 0
-    maintenance_schedule    = "nightly"
+    maintenance_schedule    = "cron(0 2 * * *)"
     api_throttle_rate       = 0
     api_throttle_burst      = 0
     cognito_user_pool_arns  = ["eu-central-1_abc"]
@@ -55,6 +56,7 @@ run "every_variable_that_is_mistyped_is_named" {
     var.function_overrides,
     var.log_level,
     var.datasets_file,
+    var.access_log_bucket,
     var.large_file_bytes,
     var.spark_wheel,
     var.spark_workers,
