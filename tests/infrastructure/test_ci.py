@@ -113,6 +113,16 @@ def test_whatever_is_fetched_is_checked_against_a_hash() -> None:
     assert all("--require-hashes" in line for line in login.splitlines() if "pip install" in line)
 
 
+def test_both_systems_take_any_setting_of_terraform(github: dict[Any, Any]) -> None:
+    login = (ROOT / "scripts" / "bitbucket-login").read_text(encoding="utf-8")
+
+    for job in ("plan", "deploy"):
+        written = [step for step in github["jobs"][job]["steps"] if "terraform.tfvars" in step.get("run", "")]
+        assert [step["env"]["TF_SETTINGS"] for step in written] == ["${{ vars.TF_SETTINGS }}"]
+        assert '"$TF_SETTINGS" > terraform.tfvars' in written[0]["run"]
+    assert '"${TF_SETTINGS:-}" > terraform.tfvars' in login
+
+
 def own_run(folder: Path, **says: str) -> "subprocess.CompletedProcess[str]":
     """`.ci/run` with a make that only says what it is told to."""
     (folder / ".ci").mkdir()
