@@ -53,9 +53,25 @@ def make_resources(bucket: str) -> None:
     s3 = aws_client("s3")
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    make_catalog_and_ledger()
+    aws_client("dynamodb").create_table(
+        TableName=QUERIES_TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+    )
+
+
+def lose_catalog_and_ledger() -> None:
+    """As when an installation was destroyed and made again, and its bucket had data in it."""
+    aws_client("glue").delete_database(Name=DATABASE)
+    aws_client("dynamodb").delete_table(TableName=LEDGER_TABLE)
+    make_catalog_and_ledger()
+
+
+def make_catalog_and_ledger() -> None:
     aws_client("glue").create_database(DatabaseInput={"Name": DATABASE})
-    dynamodb = aws_client("dynamodb")
-    dynamodb.create_table(
+    aws_client("dynamodb").create_table(
         TableName=LEDGER_TABLE,
         BillingMode="PAY_PER_REQUEST",
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
@@ -74,12 +90,6 @@ def make_resources(bucket: str) -> None:
             }
             for index, name in LEDGER_INDEXES.items()
         ],
-    )
-    dynamodb.create_table(
-        TableName=QUERIES_TABLE,
-        BillingMode="PAY_PER_REQUEST",
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
     )
 
 

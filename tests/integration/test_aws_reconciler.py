@@ -12,6 +12,7 @@ from botocore.exceptions import ConnectTimeoutError
 from medical_data_pipeline.adapters.aws.aws_clients import Client, aws_client
 from medical_data_pipeline.model.load import LoadState
 from tests.aws_bench import BUCKET, AwsBench, aws_bench, sqs_batch
+from tests.aws_emulator import DATABASE, lose_catalog_and_ledger
 from tests.aws_faults import BEFORE, FailingCalls
 
 RECONCILE = {"task": "reconcile"}
@@ -78,6 +79,33 @@ def test_a_file_known_by_its_sha256_is_asked_for_once(aws: AwsBench) -> None:
 
     made = calls_of_a_look(aws)
     assert (made["s3.HeadObject"], made["dynamodb.UpdateItem"]) == (0, 0)
+
+
+def test_from_a_bucket_that_alone_was_left_everything_is_loaded_anew(aws: AwsBench) -> None:
+    aws.load("input/labs/a.csv", CSV)
+    rows = aws.rows("labs", "id", "name")
+
+    lose_catalog_and_ledger()
+
+    assert aws.rows("labs", "id") == []
+    assert aws.convert(RECONCILE) == []
+    assert aws.convert(*aws.queued("conversion")) == []
+    assert aws.commit(*aws.manifest_events()) == []
+    assert aws.rows("labs", "id", "name") == rows != []
+
+
+def test_a_table_that_was_removed_is_made_anew_by_replays(aws: AwsBench) -> None:
+    for name in ("a", "b"):
+        aws.load(f"input/labs/{name}.csv", CSV.replace("Ann", name))
+    rows = aws.rows("labs", "id", "name")
+    aws_client("glue").delete_table(DatabaseName=DATABASE, Name="labs")
+    assert aws.rows("labs", "id") == []
+
+    for load in aws.loads():
+        assert aws.convert({"task": "replay", "load_id": load.load_id}) == []
+    assert aws.commit(*aws.manifest_events()) == []
+
+    assert aws.rows("labs", "id", "name") == rows != []
 
 
 def test_a_file_that_was_loaded_again_is_asked_for_once(aws: AwsBench) -> None:
