@@ -17,7 +17,8 @@ from medical_data_pipeline.http_api.problem import Problem, invalid_parameter
 _REF = "#/components/schemas/{model}"
 _METHODS = ("get", "put", "post", "delete")
 DESCRIPTION = """Medical CSV files in, SQL out. Every route but `/health` and this document needs a bearer
-token; on AWS every route needs a signature (SigV4), or a token of its user pool. Errors are RFC 9457 problems with a stable `code`."""
+token; on AWS every route needs a signature (SigV4), or a token of its user pool.
+Errors are RFC 9457 problems with a stable `code`."""
 
 
 @dataclass(frozen=True)
