@@ -1,17 +1,51 @@
-"""The last of them all: what was made is gone when it is destroyed."""
+"""The last of them all: what was made is gone when it is destroyed, and data not without being asked for."""
+
+import subprocess
 
 import pytest
 
-from tests.e2e_aws.installation import PROJECT, STATE_BUCKET, Installation, forbid_what_the_emulator_misreads
+from tests.e2e_aws.installation import (
+    BUCKET,
+    PROJECT,
+    STATE_BUCKET,
+    Installation,
+    forbid_what_the_emulator_misreads,
+    readme_block,
+)
 
 pytestmark = pytest.mark.timeout(900)
 
 
-def test_destroyed_it_leaves_nothing(installation: Installation) -> None:
+def test_data_stops_the_destruction_and_can_be_read_for_good(installation: Installation) -> None:
+    emulator, key = installation.emulator, installation.outputs["kms_key_arn"]
+    forbid_what_the_emulator_misreads(emulator)
+    emulator.client("s3").put_object(Bucket=BUCKET, Key="input/labs/kept.csv", Body=b"id\n1\n")
+    update, destroy = readme_block("update").splitlines()
+    installation.run_shell(f"export TF_VAR_force_destroy=false; {update}")
+
+    done = subprocess.run(
+        ["sh", "-euc", destroy],
+        cwd=installation.terraform.folder,
+        env=installation.environ(),
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+
+    repositories = emulator.client("ecr").describe_repositories()["repositories"]
+    assert done.returncode == 1
+    assert "BucketNotEmpty" in done.stderr
+    assert emulator.client("kms").describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == "Enabled"
+    assert emulator.client("s3").get_object(Bucket=BUCKET, Key="input/labs/kept.csv")["Body"].read()
+    assert len(repositories) == 3
+
+
+def test_destroyed_with_its_data_it_leaves_nothing(installation: Installation) -> None:
     emulator = installation.emulator
 
-    forbid_what_the_emulator_misreads(emulator)
-    installation.run_readme("update")
+    installation.run_shell("terraform apply -target=aws_s3_bucket.data -var=force_destroy=true")
+    installation.run_shell("terraform destroy")
 
     left = {
         "buckets": [each["Name"] for each in emulator.client("s3").list_buckets()["Buckets"]],
