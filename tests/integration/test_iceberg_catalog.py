@@ -131,6 +131,28 @@ def test_upsert_mode_replaces_rows_of_the_same_key(make_bench: Callable[..., Ben
     assert bench.rows("t") == [(1, "Ann"), (2, "Robert"), (3, "Cy")]
 
 
+def test_a_file_sent_again_replaces_others_rows_also_where_its_own_former_ones_lie_beside_them(
+    make_bench: Callable[..., Bench],
+) -> None:
+    bench = make_bench(t=Dataset(table="t", mode=LoadMode.UPSERT, upsert_key=("id",)))
+    bench.load("t/a.csv", "id,name\n1,Ann\n")
+    bench.load("t/b.csv", "id,name\n2,Bob\n3,Cy\n")
+    bench.maintenance.compact("t", MERGE_ALL)
+
+    bench.load("t/a.csv", "id,name\n1,Anna\n2,Robert\n")
+
+    assert bench.rows("t") == [(1, "Anna"), (2, "Robert"), (3, "Cy")]
+
+
+def test_rows_from_before_a_table_had_its_key_stay(make_bench: Callable[..., Bench]) -> None:
+    make_bench().load("t/a.csv", "name\nAnn\n")
+    bench = make_bench(t=Dataset(table="t", mode=LoadMode.UPSERT, upsert_key=("id",)))
+
+    bench.load("t/b.csv", "id,name\n2,Bob\n")
+
+    assert bench.rows("t") == [(2, "Bob"), (None, "Ann")]
+
+
 UPSERTS = ("1,a\n2,a\n3,a\n", "2,b\n4,b\n", "1,c\n4,c\n5,c\n")
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 from pyiceberg.schema import Schema
 from pyiceberg.typedef import Record
 from sqlglot import exp
@@ -86,6 +87,9 @@ class FileRewriter:
     ) -> Rewritten | None:
         """The rows of a file whose key no other file takes; None when that is all of them."""
         with self.files.readable([location, *taken.locations]) as (path, *new):
+            if not set(taken.keys) <= _columns_in([path]) & _columns_in(new):
+                # Written before the table had its key, and no file brings a null in it.
+                return None
             same = exp.and_(*(_is_same(key) for key in taken.keys), *_is_of(taken.loads))
             replaced = exp.Exists(this=exp.select("1").from_(_files(new, "new")).where(same))
             count = exp.select(exp.Count(this=exp.Star())).from_(_files([path], "old")).where(replaced)
@@ -180,11 +184,7 @@ def _rows_of(paths: Sequence[Path], schema: Schema) -> exp.Select:
 
 
 def _columns_in(paths: Sequence[Path]) -> frozenset[str]:
-    with duckdb.connect() as connection:
-        described = connection.execute(
-            exp.select("*").from_(_files(paths, "old")).limit(0).sql("duckdb")
-        ).description
-    return frozenset(str(column[0]) for column in described)
+    return frozenset(name for path in paths for name in pq.read_schema(path).names)
 
 
 def _duckdb_type(kind: ColumnType) -> str:

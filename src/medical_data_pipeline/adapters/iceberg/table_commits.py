@@ -283,23 +283,24 @@ class IcebergTables(TableCatalog):
         gone: list[DataFile] = []
         rewritten: list[Rewritten] = []
         keys = next((m.upsert_key for m in change.plan.added if m.mode is LoadMode.UPSERT), ())
+        taken = Taken(keys, new) if keys and new else None
         for location, file in change.files.items():
             loads = change.contents[location].loads
             leaving = change.plan.removed & set(loads)
             if leaving and leaving == set(loads):
                 gone.append(file)
                 continue
-            if not leaving and not (keys and new):
+            if not leaving and taken is None:
                 continue
             _require_no_row_deletes(loaded)
-            if leaving:
-                staying = {load: sequencer for load, sequencer in loads.items() if load not in leaving}
-                replacement: Rewritten | None = self.rewriter.without_loads(location, target, staying)
-            else:
-                replacement = self.rewriter.without_keys(location, target, loads, Taken(keys, new))
-            if replacement is not None:
+            staying = {load: sequencer for load, sequencer in loads.items() if load not in leaving}
+            rest = self.rewriter.without_loads(location, target, staying) if leaving else None
+            if taken is not None:
+                place = rest.location if rest else location
+                rest = self.rewriter.without_keys(place, target, staying, taken) or rest
+            if rest is not None:
                 gone.append(file)
-                rewritten += [replace(replacement, partition=file.partition)] if replacement.rows else []
+                rewritten += [replace(rest, partition=file.partition)] if rest.rows else []
         return gone, rewritten
 
 
