@@ -213,3 +213,25 @@ def test_a_file_that_was_removed_before_it_was_read_is_loaded_once_it_is_brought
     assert found(aws) == ["input/t/a.csv"]
     assert aws.states() == {"input/t/a.csv": LoadState.RECEIVED}
     assert found(aws) == []
+
+
+def test_a_removed_file_that_cannot_be_looked_at_does_not_keep_others_from_being_found(
+    aws: AwsBench,
+) -> None:
+    event = aws.put("input/t/a.csv", CSV)
+    aws_client("s3").delete_object(Bucket=BUCKET, Key="input/t/a.csv")
+    assert aws.convert(event) == []
+    lose(aws, "input/t/b.csv")
+
+    def refuse(request: Any, **_: Any) -> None:
+        if request.url.endswith("input/t/a.csv"):
+            raise ConnectTimeoutError(endpoint_url="https://emulated")
+
+    def clients(service: str) -> Client:
+        client = FailingCalls(NEVER, BEFORE).client(service)
+        client.meta.events.register("before-send.s3.HeadObject", refuse)
+        return client
+
+    aws.clients = clients
+
+    assert found(aws) == ["input/t/b.csv"]

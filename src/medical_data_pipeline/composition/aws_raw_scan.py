@@ -1,7 +1,6 @@
 """Raw files whose event was lost, found by looking through `input/` a part at a time."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -9,7 +8,7 @@ from medical_data_pipeline.adapters.aws.aws_raw_zone import AwsRawZone, RawPass
 from medical_data_pipeline.adapters.aws.dynamodb_batches import MOST_KEYS
 from medical_data_pipeline.adapters.aws.s3_listing import ListedObject
 from medical_data_pipeline.composition.aws_batches import TimeLeft
-from medical_data_pipeline.composition.happenings import Happening, Report
+from medical_data_pipeline.composition.happenings import Happening, Report, told
 from medical_data_pipeline.conversion.intake import IntakeService
 from medical_data_pipeline.errors import BackendUnavailable, ObjectNotFound, PipelineError
 from medical_data_pipeline.model.load import Load
@@ -82,10 +81,15 @@ class RawScan:
         return sum(self._is_back(load) for load in removed)
 
     def _is_back(self, load: Load) -> bool:
-        with suppress(ObjectNotFound):
+        try:
             found = self.intake.announce(self.store.head(load.source))
-            return found is not None and found.is_new
-        return False
+        except ObjectNotFound:
+            return False
+        except PipelineError as error:
+            # It is looked at each time, and the others must not wait for it.
+            self.report(Happening("reconcile-failed", load.load_id, load.table, told(error)))
+            return False
+        return found is not None and found.is_new
 
     def _steps(self, going: RawPass) -> Iterator[tuple[Sequence[ListedObject], str]]:
         """What has to be compared, and the key to which everything has been then."""
