@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from functools import cache
 from threading import RLock
 from typing import Any
@@ -11,9 +12,11 @@ import boto3
 import botocore.session
 from botocore.loaders import Loader
 from moto import mock_aws
+from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.core.exceptions import JsonRESTError
 from moto.dynamodb.responses import DynamoHandler
 from moto.glue.responses import GlueResponse
+from moto.s3.models import s3_backends
 
 from medical_data_pipeline.adapters.aws.aws_clients import aws_client
 
@@ -67,6 +70,11 @@ def lose_catalog_and_ledger() -> None:
     aws_client("glue").delete_database(Name=DATABASE)
     aws_client("dynamodb").delete_table(TableName=LEDGER_TABLE)
     make_catalog_and_ledger()
+
+
+def date_object(bucket: str, key: str, at: datetime) -> None:
+    """Have an object be as old as one that came at that time."""
+    s3_backends[ACCOUNT]["aws"].buckets[bucket].keys[key].last_modified = at.replace(tzinfo=None)
 
 
 def make_catalog_and_ledger() -> None:

@@ -197,7 +197,7 @@ class MemoryLedger(Ledger):
         with self._lock:
             return [load for load in self._loads.values() if load.state not in FINAL_STATES]
 
-    def next_sequencer(self, source: ObjectRef, after: str = "") -> str:
+    def next_sequencer(self, source: ObjectRef, after: str = "", came_at: datetime | None = None) -> str:
         with self._lock:
             self._last_sequencer += 1
             return f"{self._last_sequencer:020d}"

@@ -266,11 +266,12 @@ class Ledger(ABC):
         """Every load in RECEIVED or CONVERTED, oldest first; what a restart has to finish."""
 
     @abstractmethod
-    def next_sequencer(self, source: ObjectRef, after: str = "") -> str:
+    def next_sequencer(self, source: ObjectRef, after: str = "", came_at: datetime | None = None) -> str:
         """A sequencer for `source` greater than every one it had, also across restarts, and than `after`.
 
         `after` is that of some load. Where a store gives sequencers of its own, the answer is less than every
-        greater one that the store will give.
+        greater one that the store will give; of sources that come after the same load, the one that came in a
+        later second is then given the greater one, whichever is asked for first.
         """
 
 

@@ -4,18 +4,26 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.config import Config
 
 from medical_data_pipeline.adapters.aws.aws_clients import aws_client
+from medical_data_pipeline.composition.aws_batches import MAX_RECEIVES
 from medical_data_pipeline.composition.aws_conversion import ConversionFunction
 from medical_data_pipeline.composition.milestones import nothing
 from medical_data_pipeline.entrypoints.spark_conversion import main as spark_job
 from medical_data_pipeline.errors import BackendUnavailable
 from medical_data_pipeline.model.load import MAX_ATTEMPTS, LoadState
 from tests.aws_bench import BUCKET, AwsBench, aws_bench, failures, raw, sqs_batch, time_left
-from tests.aws_emulator import DATABASE, LEDGER_TABLE, shared_client
+from tests.aws_emulator import (
+    DATABASE,
+    LEDGER_TABLE,
+    date_object,
+    lose_catalog_and_ledger,
+    shared_client,
+)
 from tests.aws_faults import ThrottledCalls
 
 CSV = "id,name\n1,Ann\n2,Bob\n"
@@ -195,6 +203,48 @@ def test_a_replay_is_the_newest_word_and_a_dead_letter_put_back_is_not(declared:
     assert declared.convert({"task": "replay", "load_id": newest.load_id}) == []
     assert declared.commit(*declared.manifest_events()) == []
     assert declared.rows("whole", "name") == [("January",)]
+
+
+def fail_for_good(aws: AwsBench, event: dict[str, Any]) -> None:
+    aws.reached = fail
+    assert aws.convert(event, receives=MAX_RECEIVES) == ["0"]
+    aws.reached = nothing
+
+
+@pytest.mark.parametrize("table", ["whole", "keyed"])
+def test_a_dead_letter_put_back_is_older_than_what_came_after_it_though_that_was_received_before_it(
+    declared: AwsBench, table: str
+) -> None:
+    january = declared.put(f"input/{table}/january.csv", "id,name\n1,January\n")
+    declared.load(f"input/{table}/february.csv", "id,name\n1,February\n")
+    fail_for_good(declared, january)
+
+    assert declared.convert(january) == []
+    assert declared.commit(*declared.manifest_events()) == []
+
+    assert declared.rows(table, "id", "name") == [(1, "February")]
+
+
+@pytest.mark.parametrize("is_all_lost", [False, True])
+@pytest.mark.parametrize("table", ["whole", "keyed"])
+def test_files_of_which_no_event_told_stand_in_the_order_in_which_they_came(
+    declared: AwsBench, table: str, is_all_lost: bool
+) -> None:
+    declared.load(f"input/{table}/a.csv", "id,name\n1,January\n")
+    came_at = datetime.now(UTC)
+    for number, (name, month) in enumerate((("c", "February"), ("d", "April"), ("b", "March"))):
+        declared.put(f"input/{table}/{name}.csv", f"id,name\n1,{month}\n")
+        date_object(BUCKET, f"input/{table}/{name}.csv", came_at + timedelta(minutes=[1, 3, 2][number]))
+    if is_all_lost:
+        lose_catalog_and_ledger()
+    set_clock(declared, came_at + timedelta(hours=1))
+
+    assert declared.convert({"task": "reconcile"}) == []
+    for task in sorted(declared.queued("conversion"), key=str):
+        assert declared.convert(task) == []
+        assert declared.commit(*declared.manifest_events()) == []
+
+    assert declared.rows(table, "id", "name") == [(1, "April")]
 
 
 def lose_manifest(aws: AwsBench) -> None:

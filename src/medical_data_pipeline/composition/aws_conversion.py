@@ -1,7 +1,7 @@
 """The conversion function put together: raw files that arrived, to converted files and a manifest."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from medical_data_pipeline.adapters.arrow.conversion_engine import ArrowConversionEngine
@@ -120,7 +120,7 @@ class ConversionFunction:
             case Task(name="convert"):
                 self._convert(self._ledger.find(work.load_id), turn)
             case Task(name="replay"):
-                self._replay(self._ledger.find(work.load_id), turn)
+                self._load_again(self._intake.replay, self._ledger.find(work.load_id), turn)
             case Task(name="reconcile"):
                 found = self._reconciler.scan(turn.time_left)
                 self._report(Happening("reconciled", "", "", f"{found} announced"))
@@ -130,7 +130,7 @@ class ConversionFunction:
     def _convert(self, load: Load, turn: Turn) -> None:
         if load.state is LoadState.FAILED:
             # It had ended, so somebody took its message out of the dead letters to have it tried once more.
-            self._replay(load, turn, load.received_at)
+            self._load_again(self._intake.retry, load, turn)
             return
         if load.state is LoadState.CONVERTED:
             load = self._renewed(load)
@@ -146,9 +146,9 @@ class ConversionFunction:
                 self._announce(load)
                 return
 
-    def _replay(self, load: Load, turn: Turn, came_at: datetime | None = None) -> None:
+    def _load_again(self, entered: Callable[[Load], Load], load: Load, turn: Turn) -> None:
         try:
-            again = self._intake.replay(load, came_at)
+            again = entered(load)
         except ObjectNotFound:
             self._report(Happening("replay-impossible", load.load_id, load.table, "the raw file is gone"))
         except PreconditionFailed as error:

@@ -174,22 +174,30 @@ class IntakeService:
         except ObjectNotFound:
             return False
 
-    def replay(self, load: Load, came_at: datetime | None = None) -> Load:
+    def replay(self, load: Load) -> Load:
         """Load the content of `load` again, by the rules as they are now; its rows take the old ones' place.
 
-        Among other files of its table it stands as if it had come at `came_at`, or else now.
+        Among other files of its table it stands as if it came now.
 
         Raises:
             ObjectNotFound: the raw file is gone.
             PreconditionFailed: the raw file has other content by now.
         """
+        return self._loaded_again(load, self.clock())
+
+    def retry(self, load: Load) -> Load:
+        """`replay` of a load that failed, which stands among other files of its table where it stood."""
+        return self._loaded_again(load, None)
+
+    def _loaded_again(self, load: Load, came_at: datetime | None) -> Load:
         with self.lock(load.source.key):
             head = self.store.head(load.source)
             latest = self.ledger.latest(load.source) or load
             if {content_version(load.version), content_version(latest.version)} != {head.version}:
                 raise PreconditionFailed("the raw file has been replaced since this load")
             again = self._load(head, load.table, replay_version(latest.version))
-            sequencer = self._place_among_others(again, came_at or self.clock())
+            # The next one of its source is just above the one that it had.
+            sequencer = self._place_among_others(again, came_at) if came_at else ""
             return self._entered(replace(again, sequencer=sequencer))
 
     def _place_among_others(self, load: Load, came_at: datetime) -> str:
@@ -201,7 +209,7 @@ class IntakeService:
             return ""
         others = self.ledger.list(LoadFilter(load.table, limit=_LOOKED_BACK))
         before = newest_of(other.sequencer for other in others if other.received_at <= came_at)
-        return self.ledger.next_sequencer(load.source, before)
+        return self.ledger.next_sequencer(load.source, before, came_at)
 
     def _then_locked(
         self, ref: ObjectRef, chunks: Iterator[bytes], preconditions: Preconditions, held: ExitStack

@@ -35,6 +35,8 @@ from medical_data_pipeline.ports import Ledger, LoadFilter, Step
 _ATTEMPTS = 20
 # Longer than any sequencer of S3: what is given here stays below the next one that S3 gives.
 _SEQUENCER_WIDTH = 48
+# With what is given here one source rarely uses up more of them.
+_GIVEN_A_SECOND = 1_000_000
 _FINAL = {f":final{i}": text(state.value) for i, state in enumerate(sorted(FINAL_STATES))}
 _NOT_FINAL = f"NOT #state IN ({', '.join(_FINAL)})"
 _NAMES = {"#state": "state"}
@@ -114,7 +116,7 @@ class DynamoDbLedger(Ledger):
         found = (self._queried("by_state", "state", state.value, is_oldest_first=True) for state in states)
         return [load_of(item) for item in merge(*found, key=lambda item: item["arrival"]["S"])]
 
-    def next_sequencer(self, source: ObjectRef, after: str = "") -> str:
+    def next_sequencer(self, source: ObjectRef, after: str = "", came_at: datetime | None = None) -> str:
         with translated():
             answer = self.client.update_item(
                 TableName=self.table,
@@ -126,7 +128,8 @@ class DynamoDbLedger(Ledger):
         item = answer["Attributes"]
         newest = newest_of((item.get("sequencer", text(""))["S"], after))
         of_store, given = newest[:_SEQUENCER_WIDTH], int(newest[_SEQUENCER_WIDTH:] or 0)
-        return f"{of_store.ljust(_SEQUENCER_WIDTH, '0')}{given + int(item['given']['N']):016d}"
+        least = 0 if came_at is None else int(came_at.timestamp()) * _GIVEN_A_SECOND
+        return f"{of_store.ljust(_SEQUENCER_WIDTH, '0')}{max(given, least) + int(item['given']['N']):016d}"
 
     def _view(self, load: Load) -> "_View":
         source = self._get(source_key(load.source))

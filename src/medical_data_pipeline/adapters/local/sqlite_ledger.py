@@ -122,7 +122,7 @@ class SqliteLedger(Ledger):
         statement = "SELECT state, count(*) FROM loads GROUP BY state"
         return self._read(lambda connection: dict(connection.execute(statement).fetchall()))
 
-    def next_sequencer(self, source: ObjectRef, after: str = "") -> str:
+    def next_sequencer(self, source: ObjectRef, after: str = "", came_at: datetime | None = None) -> str:
         return self._commits.run(_next_sequencer)
 
     def _read(self, query: Callable[[sqlite3.Connection], Found]) -> Found:
