@@ -31,24 +31,28 @@ BUCKET = "medical-data"
 
 @dataclass
 class AwsBench:
-    """One account. `sequence` stands for the sequencers that S3 gives and moto does not."""
+    """One account. `sequence` stands for the sequencers that S3 gives and moto does not.
+
+    `clients` are the functions', `own` those by which a test looks at what became of it.
+    """
 
     scratch: Path
     queues: Mapping[str, str]
     sequence: int = 0
     told: list[Happening] = field(default_factory=list)
     clients: Any = shared_client
+    own: Any = shared_client
     clock: Clock = lambda: datetime.now(UTC)
     reached: Milestone = nothing
     datasets_key: str = ""
 
     @property
     def ledger(self) -> DynamoDbLedger:
-        return DynamoDbLedger(shared_client("dynamodb"), LEDGER_TABLE)
+        return DynamoDbLedger(self.own("dynamodb"), LEDGER_TABLE)
 
     @property
     def catalog(self) -> GlueIcebergCatalog:
-        return GlueIcebergCatalog(shared_client("glue"), shared_client("s3"), DATABASE, BUCKET, self.scratch)
+        return GlueIcebergCatalog(self.own("glue"), self.own("s3"), DATABASE, BUCKET, self.scratch)
 
     def conversion(self, **changes: Any) -> ConversionFunction:
         settings = {
@@ -69,10 +73,10 @@ class AwsBench:
     def around(self) -> Surroundings:
         return Surroundings(self.clients, self.scratch, self.clock, self.told.append, self.reached)
 
-    def put(self, key: str, content: str | bytes) -> dict[str, Any]:
-        """Store an object; the EventBridge event of it."""
+    def put(self, key: str, content: str | bytes, **sent: str) -> dict[str, Any]:
+        """Store an object, with what is `sent` beside it; the EventBridge event of it."""
         data = content.encode() if isinstance(content, str) else content
-        answer = shared_client("s3").put_object(Bucket=BUCKET, Key=key, Body=data)
+        answer = self.own("s3").put_object(Bucket=BUCKET, Key=key, Body=data, **sent)
         self.sequence += 1
         return object_event(key, len(data), answer["ETag"].strip('"'), f"{self.sequence:016X}")
 
@@ -85,9 +89,7 @@ class AwsBench:
 
     def manifest_events(self) -> list[dict[str, Any]]:
         """An event of every manifest there is."""
-        listed = (
-            shared_client("s3").list_objects_v2(Bucket=BUCKET, Prefix="record_folders/").get("Contents", ())
-        )
+        listed = self.own("s3").list_objects_v2(Bucket=BUCKET, Prefix="record_folders/").get("Contents", ())
         return [
             object_event(each["Key"], each["Size"], each["ETag"].strip('"'), "01")
             for each in listed
@@ -124,7 +126,7 @@ class AwsBench:
 
     def queued(self, stage: str) -> list[dict[str, Any]]:
         """The messages that wait in a queue, taken out of it."""
-        sqs = shared_client("sqs")
+        sqs = self.own("sqs")
         found = []
         while messages := sqs.receive_message(
             QueueUrl=self.queues[stage], MaxNumberOfMessages=10, VisibilityTimeout=600
@@ -133,7 +135,7 @@ class AwsBench:
         return found
 
     def keys(self, prefix: str) -> list[str]:
-        listed = shared_client("s3").list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", ())
+        listed = self.own("s3").list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", ())
         return [each["Key"] for each in listed]
 
     def exists(self, key: str) -> bool:

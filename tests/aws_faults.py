@@ -1,7 +1,7 @@
 """AWS calls that fail on purpose: the n-th, before it is done or with its answer lost; or for too many."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any
@@ -52,6 +52,33 @@ class FailingCalls:
     def _after(self, **_: Any) -> None:
         if self.when == AFTER and len(self.made) == self.wanted:
             raise ReadTimeoutError(endpoint_url=_ENDPOINT)
+
+
+@dataclass
+class ExchangedObject:
+    """Clients for which other content lies at `key` while it is read for the first time, and only then."""
+
+    key: str
+    exchange: Callable[[], object]
+    restore: Callable[[], object]
+    reads: int = 0
+
+    def client(self, service: str) -> Client:
+        made = boto3.client(service)
+        made.meta.events.register_first("before-send.s3.GetObject", self._before)
+        made.meta.events.register("after-call.s3.GetObject", self._after)
+        return made
+
+    def _before(self, request: Any, **_: Any) -> None:
+        if request.url.partition("?")[0].endswith(self.key):
+            self.reads += 1
+            if self.reads == 1:
+                self.exchange()
+
+    def _after(self, **_: Any) -> None:
+        if self.reads == 1:
+            self.reads += 1
+            self.restore()
 
 
 @dataclass

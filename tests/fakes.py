@@ -19,6 +19,7 @@ from medical_data_pipeline.errors import (
     InvalidObjectRef,
     LoadNotFound,
     ObjectNotFound,
+    PreconditionFailed,
     SchemaConflict,
     TableNotFound,
 )
@@ -73,8 +74,11 @@ class MemoryObjectStore(ObjectStore):
         self._contents[ref] = (head, content)
         return head
 
-    def open(self, ref: ObjectRef) -> AbstractContextManager[BinaryIO]:
-        return BytesIO(self._found(ref)[1])
+    def open(self, ref: ObjectRef, version: str = "") -> AbstractContextManager[BinaryIO]:
+        head, content = self._found(ref)
+        if version not in ("", head.version):
+            raise PreconditionFailed("the object has other content by now")
+        return BytesIO(content)
 
     def head(self, ref: ObjectRef) -> ObjectHead:
         return self._found(ref)[0]

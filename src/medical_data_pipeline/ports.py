@@ -51,11 +51,12 @@ class ObjectStore(ABC):
         """
 
     @abstractmethod
-    def open(self, ref: ObjectRef) -> AbstractContextManager[BinaryIO]:
+    def open(self, ref: ObjectRef, version: str = "") -> AbstractContextManager[BinaryIO]:
         """The object's bytes, seekable; they stay the same version even if `ref` is replaced meanwhile.
 
         Raises:
             ObjectNotFound: no such object.
+            PreconditionFailed: its content is not that of `version`, a SHA-256 or an ETag, if that is given.
         """
 
     @abstractmethod

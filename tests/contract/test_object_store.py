@@ -12,7 +12,12 @@ import pytest
 from medical_data_pipeline.adapters.aws.aws_clients import aws_client
 from medical_data_pipeline.adapters.aws.s3_object_store import S3ObjectStore
 from medical_data_pipeline.adapters.local.file_object_store import FileObjectStore
-from medical_data_pipeline.errors import ChecksumMismatch, InvalidObjectRef, ObjectNotFound
+from medical_data_pipeline.errors import (
+    ChecksumMismatch,
+    InvalidObjectRef,
+    ObjectNotFound,
+    PreconditionFailed,
+)
 from medical_data_pipeline.model.objects import MAX_KEY_BYTES, ObjectRef
 from medical_data_pipeline.ports import Checksums, ObjectStore
 from tests.aws_emulator import emulated_aws
@@ -107,6 +112,24 @@ def test_a_reader_keeps_its_version_when_the_object_is_replaced(store: ObjectSto
 
     assert begun + rest == b"old" * 100_000
     assert read(store, "a") == b"new" * 100_000
+
+
+@pytest.mark.parametrize("size_bytes", [3, 300_000])
+def test_of_a_version_that_is_asked_for_come_its_bytes_or_none(store: ObjectStore, size_bytes: int) -> None:
+    old, new = b"o" * size_bytes, b"n" * size_bytes
+    put(store, "a", old)
+    former = store.head(ref("a")).version
+    with store.open(ref("a"), former) as content:
+        assert content.read() == old
+
+    put(store, "a", new)
+
+    with pytest.raises(PreconditionFailed), store.open(ref("a"), former):
+        pass
+    with store.open(ref("a"), store.head(ref("a")).version) as content:
+        assert content.read() == new
+    with pytest.raises(ObjectNotFound), store.open(ref("b"), former):
+        pass
 
 
 @pytest.mark.parametrize("algorithm", ["sha256", "md5"])

@@ -24,7 +24,7 @@ from tests.aws_emulator import (
     lose_catalog_and_ledger,
     shared_client,
 )
-from tests.aws_faults import ThrottledCalls
+from tests.aws_faults import ExchangedObject, ThrottledCalls
 
 CSV = "id,name\n1,Ann\n2,Bob\n"
 ANN, BOB = (1, "Ann"), (2, "Bob")
@@ -38,6 +38,12 @@ def fail(milestone: str) -> None:
 def aws(tmp_path: Path) -> Iterator[AwsBench]:
     with aws_bench(tmp_path) as bench:
         yield bench
+
+
+def run_job(load_id: str) -> None:
+    names = {"BUCKET": BUCKET, "LEDGER_TABLE": LEDGER_TABLE, "GLUE_DATABASE": DATABASE, "DEFAULT_TABLE": "t"}
+    given = names | {"LOAD_ID": load_id, "JOB_NAME": "large"}
+    spark_job([f"--{name}={value}" for name, value in given.items()])
 
 
 def set_clock(aws: AwsBench, now: datetime) -> None:
@@ -314,6 +320,32 @@ def test_an_object_that_is_gone_is_refused_with_a_reason_and_not_tried_again(aws
     assert (load.state, load.reason) == (LoadState.REFUSED, "OBJECT_REMOVED")
 
 
+@pytest.mark.parametrize("sent", [{}, {"ChecksumAlgorithm": "SHA256"}], ids=["etag", "sha256"])
+@pytest.mark.parametrize("rows", [2, 40_000])
+def test_content_that_lay_there_only_while_a_file_was_read_is_not_taken_for_the_files(
+    aws: AwsBench, sent: dict[str, str], rows: int
+) -> None:
+    key = "input/labs/a.csv"
+    content, other = (f"id,name\n1,{name}\n" + "2,Bob\n" * (rows - 1) for name in ("Ann", "Zoe"))
+    event = aws.put(key, content, **sent)
+    events = [event]
+    exchanged = ExchangedObject(
+        key,
+        lambda: aws.put(key, other, **sent),
+        lambda: events.append(aws.put(key, content, **sent)),
+    )
+    aws.clients = exchanged.client
+
+    assert aws.convert(event) == []
+    (load,) = aws.loads()
+    assert (load.state, load.rows.read, exchanged.reads) == (LoadState.SUPERSEDED, 0, 2)
+
+    assert aws.convert(events[-1]) == []
+    assert aws.commit(*aws.manifest_events()) == []
+    assert aws.rows("labs", "id", "name")[0] == ANN
+    assert aws.states() == {key: LoadState.COMMITTED}
+
+
 def test_one_poison_message_of_ten_does_not_stop_the_nine(aws: AwsBench) -> None:
     events = [aws.put(f"input/labs/{number}.csv", CSV) for number in range(9)]
     poison = {"task": "convert", "load_id": "0" * 32}
@@ -523,13 +555,24 @@ def test_the_job_for_large_files_converts_what_the_function_would_have(
 ) -> None:
     large.handle(sqs_batch(aws.put("input/labs/a.csv", CSV)), time_left)
     (load,) = aws.loads()
-    names = {"BUCKET": BUCKET, "LEDGER_TABLE": LEDGER_TABLE, "GLUE_DATABASE": DATABASE, "DEFAULT_TABLE": "t"}
 
-    given = names | {"LOAD_ID": load.load_id, "JOB_NAME": "large"}
-    spark_job([f"--{name}={value}" for name, value in given.items()])
+    run_job(load.load_id)
     assert aws.commit(*aws.manifest_events()) == []
 
     assert aws.rows("labs", "id", "name") == [ANN, BOB]
+
+
+def test_the_job_for_large_files_converts_no_other_content_than_was_handed_over(
+    aws: AwsBench, large: ConversionFunction
+) -> None:
+    large.handle(sqs_batch(aws.put("input/labs/a.csv", CSV)), time_left)
+    (load,) = aws.loads()
+    aws.put("input/labs/a.csv", "id,name\n9,Zoe\n")
+
+    run_job(load.load_id)
+
+    assert aws.ledger.find(load.load_id).state is LoadState.SUPERSEDED
+    assert aws.keys(load.prefix or "record_folders/") == []
 
 
 def test_a_replay_takes_the_place_of_the_former_rows(aws: AwsBench) -> None:

@@ -10,7 +10,13 @@ from typing import BinaryIO
 
 from medical_data_pipeline.conversion.intake import DatasetBook, Milestone
 from medical_data_pipeline.conversion.service import Conversion, ConversionRequest, ConversionService
-from medical_data_pipeline.errors import BackendError, FileRefused, ObjectNotFound, TableNotFound
+from medical_data_pipeline.errors import (
+    BackendError,
+    FileRefused,
+    ObjectNotFound,
+    PreconditionFailed,
+    TableNotFound,
+)
 from medical_data_pipeline.model.conversion import LoadFiles
 from medical_data_pipeline.model.dataset import Dataset, LoadMode
 from medical_data_pipeline.model.keys import MANIFEST, RECEIPT, load_prefix, together_prefix
@@ -23,7 +29,7 @@ from medical_data_pipeline.model.load import (
     RowCounts,
 )
 from medical_data_pipeline.model.manifest_json import manifests_to_json, parse_manifests
-from medical_data_pipeline.model.objects import ObjectRef, content_version
+from medical_data_pipeline.model.objects import ObjectRef, content_version, is_sha256
 from medical_data_pipeline.model.receipt_json import receipts_to_json
 from medical_data_pipeline.model.table import Table
 from medical_data_pipeline.ports import (
@@ -174,11 +180,10 @@ class LoadConversion:
     def _tried(self, load: Load, place: _Place) -> Conversion | Step | Exception:
         """The load converted, the way it ended instead, or what went wrong; it must not stop the others."""
         try:
-            with self.store.open(load.source) as content:
-                current, sha256_hex = self._current(load, content)
-                if sha256_hex:
-                    request = self._request(load, place, sha256_hex)
-                    return self.service.convert(current, request, place.shared)
+            with self._opened(load) as (content, sha256_hex):
+                request = self._request(load, place, sha256_hex)
+                return self.service.convert(content, request, place.shared)
+        except PreconditionFailed:
             # Other content took its place; its own event has come or will come.
             return self._end(load, LoadState.SUPERSEDED, "SUPERSEDED", "replaced before it was converted")
         except ObjectNotFound:
@@ -192,18 +197,25 @@ class LoadConversion:
         except Exception as error:
             return error
 
-    def _current(self, load: Load, content: BinaryIO) -> tuple[BinaryIO, str]:
-        """The load's content and its hash; "" when what is there is not the load's any more."""
+    @contextmanager
+    def _opened(self, load: Load) -> Iterator[tuple[BinaryIO, str]]:
+        """The content that the load names, and its hash.
+
+        Raises:
+            ObjectNotFound, PreconditionFailed: there is none, or other content, however shortly.
+        """
         version = content_version(load.version)
-        if load.size_bytes <= _SMALL_BYTES:
+        is_digest = is_sha256(version)
+        if is_digest and load.size_bytes <= _SMALL_BYTES:
             # To read and hash so little is less than to ask the store.
-            whole = content.read(_SMALL_BYTES + 1)
-            if sha256(whole).hexdigest() == version:
-                return BytesIO(whole), version
-            content.seek(0)
-        # Asked once the content is open: what it holds cannot be newer than what is there now.
-        head = self.store.head(load.source)
-        return content, (head.sha256 or _digest(content)) if head.version == version else ""
+            with self.store.open(load.source) as content:
+                whole = content.read(_SMALL_BYTES + 1)
+            if sha256(whole).hexdigest() != version:
+                raise PreconditionFailed("the file has other content by now")
+            yield BytesIO(whole), version
+        else:
+            with self.store.open(load.source, version) as content:
+                yield content, version if is_digest else _digest(content)
 
     def _recorded(self, place: _Place, made: Sequence[tuple[Load, Conversion]]) -> Sequence[Manifest]:
         """The manifests, durable with the receipts: they are written last, as nobody looks before them."""

@@ -9,6 +9,7 @@ from functools import reduce
 from medical_data_pipeline.errors import InvalidObjectRef
 
 MAX_KEY_BYTES = 1024
+_SHA256_DIGITS = 64
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,11 @@ def newest_of(sequencers: Iterable[str]) -> str:
 def content_version(version: str) -> str:
     """The version of the content itself, without the mark of a replay."""
     return version.partition("+")[0]
+
+
+def is_sha256(version: str) -> bool:
+    """Whether it is the hash of the content, and not a store's own mark of it."""
+    return len(version) == _SHA256_DIGITS
 
 
 def replay_version(version: str) -> str:

@@ -1,16 +1,15 @@
 """Objects in S3: read through a file of this machine's disk, written in parts, listed as S3 has them."""
 
-import base64
 import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from medical_data_pipeline.adapters.aws.aws_clients import Client
 from medical_data_pipeline.adapters.aws.aws_errors import translated
-from medical_data_pipeline.adapters.aws.s3_download import download
+from medical_data_pipeline.adapters.aws.s3_download import download, whole_sha256
 from medical_data_pipeline.adapters.aws.s3_listing import listed_pages
 from medical_data_pipeline.adapters.aws.s3_upload import PART_BYTES, target_of, upload
 from medical_data_pipeline.model.objects import ObjectHead, ObjectRef
@@ -33,14 +32,14 @@ class S3ObjectStore(ObjectStore):
         modified_at = self.head(ref).modified_at
         return ObjectHead(ref, stored.size_bytes, stored.sha256, modified_at, stored.etag)
 
-    def open(self, ref: ObjectRef) -> AbstractContextManager[BinaryIO]:
+    def open(self, ref: ObjectRef, version: str = "") -> AbstractContextManager[BinaryIO]:
         target_of(ref)
-        return self._opened(ref)
+        return self._opened(ref, version)
 
     @contextmanager
-    def _opened(self, ref: ObjectRef) -> Iterator[BinaryIO]:
+    def _opened(self, ref: ObjectRef, version: str) -> Iterator[BinaryIO]:
         with tempfile.SpooledTemporaryFile(_SMALL_BYTES, dir=str(self.scratch)) as file:
-            download(self.client, ref, file)  # type: ignore[arg-type]
+            download(self.client, ref, file, version)  # type: ignore[arg-type]
             file.seek(0)
             yield file  # type: ignore[misc]
 
@@ -50,7 +49,7 @@ class S3ObjectStore(ObjectStore):
         return ObjectHead(
             ref,
             answer["ContentLength"],
-            _whole_sha256(answer),
+            whole_sha256(answer),
             answer["LastModified"],
             answer["ETag"].strip('"'),
         )
@@ -65,11 +64,3 @@ class S3ObjectStore(ObjectStore):
     def delete(self, ref: ObjectRef) -> None:
         with translated():
             self.client.delete_object(**target_of(ref))
-
-
-def _whole_sha256(answer: dict[str, Any]) -> str:
-    """The digest of all bytes; that of a multipart upload is one of its parts' digests, and says nothing."""
-    digest = answer.get("ChecksumSHA256", "")
-    if "-" in digest or answer.get("ChecksumType") == "COMPOSITE":
-        return ""
-    return base64.b64decode(digest).hex()

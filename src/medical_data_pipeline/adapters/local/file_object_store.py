@@ -7,7 +7,7 @@ import os
 import stat
 import uuid
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,12 @@ from medical_data_pipeline.adapters.local.file_durable import make_folders, sync
 from medical_data_pipeline.adapters.local.file_errors import translated_os_errors
 from medical_data_pipeline.adapters.local.file_keys import file_of, keys_below
 from medical_data_pipeline.adapters.local.file_writers import is_being_written
-from medical_data_pipeline.errors import ChecksumMismatch, InvalidObjectRef, ObjectNotFound
+from medical_data_pipeline.errors import (
+    ChecksumMismatch,
+    InvalidObjectRef,
+    ObjectNotFound,
+    PreconditionFailed,
+)
 from medical_data_pipeline.model.objects import ObjectHead, ObjectRef
 from medical_data_pipeline.ports import NO_CHECKSUMS, Checksums, ObjectStore
 
@@ -51,7 +56,7 @@ class FileObjectStore(ObjectStore):
                 _move_into_place(partial, target, self.root)
         return ObjectHead(ref, size, sha256.hex(), _modified_at(status))
 
-    def open(self, ref: ObjectRef) -> AbstractContextManager[BinaryIO]:
+    def open(self, ref: ObjectRef, version: str = "") -> AbstractContextManager[BinaryIO]:
         target = self._file(ref)
         with translated_os_errors():
             # A link would lead out of the root; only a hand can have put it there.
@@ -59,7 +64,10 @@ class FileObjectStore(ObjectStore):
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 os.close(descriptor)
                 raise ObjectNotFound("no object has this key")
-            return os.fdopen(descriptor, "rb")
+            file = os.fdopen(descriptor, "rb")
+        if version:
+            self._require(file, version)
+        return file
 
     def head(self, ref: ObjectRef) -> ObjectHead:
         with self.open(ref) as file, translated_os_errors():
@@ -89,6 +97,17 @@ class FileObjectStore(ObjectStore):
     def sweep_partial_writes(self) -> int:
         """Remove what writers left that died; a write that is under way holds a lock on its file."""
         return sum(_removed_if_abandoned(file) for file in self._partial_folder.iterdir())
+
+    def _require(self, file: BinaryIO, version: str) -> None:
+        """Leaves the file at its beginning, or closed where it is of another version."""
+        with ExitStack() as closing:
+            closing.callback(file.close)
+            with translated_os_errors():
+                found = self._digests.compute(file)
+                file.seek(0)
+            if found != version:
+                raise PreconditionFailed("the object has other content by now")
+            closing.pop_all()
 
     @property
     def _partial_folder(self) -> Path:
