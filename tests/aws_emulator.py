@@ -1,6 +1,7 @@
 """AWS in this process (moto), made to refuse what AWS refuses where moto does not."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -17,6 +18,8 @@ from moto.core.exceptions import JsonRESTError
 from moto.dynamodb.responses import DynamoHandler
 from moto.glue.responses import GlueResponse
 from moto.s3.models import s3_backends
+from moto.sts.exceptions import STSValidationError
+from moto.sts.responses import TokenResponse
 
 from medical_data_pipeline.adapters.aws.aws_clients import aws_client
 
@@ -38,7 +41,12 @@ def emulated_aws(bucket: str) -> Iterator[None]:
     region = os.environ.get("AWS_DEFAULT_REGION")
     os.environ["AWS_DEFAULT_REGION"] = REGION
     try:
-        with mock_aws(), glue_that_checks_versions(), one_dynamodb_call_at_a_time():
+        with (
+            mock_aws(),
+            glue_that_checks_versions(),
+            sts_that_measures_policies(),
+            one_dynamodb_call_at_a_time(),
+        ):
             # Reading the services' descriptions is what takes the time, and they are always the same.
             session = botocore.session.get_session()
             session.register_component("data_loader", _LOADER)
@@ -115,6 +123,23 @@ def one_dynamodb_call_at_a_time() -> Iterator[None]:
         yield
     finally:
         DynamoHandler.call_action = original  # type: ignore[method-assign]
+
+
+@contextmanager
+def sts_that_measures_policies() -> Iterator[None]:
+    """Stock moto takes a policy of any length, and of any letters."""
+    original = TokenResponse.assume_role
+
+    def assume_role(response: Any) -> Any:
+        if not re.fullmatch("[\t\n\r\x20-\xff]{1,2048}", response._get_param("Policy") or "-"):
+            raise STSValidationError("1 validation error detected: Value at 'policy' failed to satisfy it")
+        return original(response)
+
+    TokenResponse.assume_role = assume_role  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        TokenResponse.assume_role = original  # type: ignore[method-assign]
 
 
 @contextmanager

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from medical_data_pipeline.adapters.aws.aws_clients import Client
-from medical_data_pipeline.adapters.aws.aws_errors import translated
+from medical_data_pipeline.adapters.aws.aws_errors import error_code, translated
 from medical_data_pipeline.adapters.aws.s3_upload import upload
 from medical_data_pipeline.errors import InvalidObjectRef
 from medical_data_pipeline.model.keys import RAW_PREFIX, raw_folder
@@ -21,6 +23,9 @@ from medical_data_pipeline.ports import Clock
 LIFETIME = timedelta(minutes=15)
 # S3 puts the name of the file that is sent in its place: the key would be the sender's choice.
 _FILE_NAME = "${filename}"
+# STS takes no longer policy of a session.
+_MAX_POLICY = 2048
+_TOO_LONG = "the key is too long to be signed: a letter that is not ASCII counts as six"
 # What means something in the resource of a policy.
 _MEANT = re.compile(r"[*?$]")
 
@@ -45,19 +50,13 @@ class S3UploadSigner:
         if _FILE_NAME in key:
             raise InvalidObjectRef(f"no key has {_FILE_NAME} in it")
         expires_at = self.clock() + LIFETIME
-        with translated():
-            role = self.sts.assume_role(
-                RoleArn=self.role_arn,
-                RoleSessionName="upload",
-                DurationSeconds=int(LIFETIME.total_seconds()),
-                Policy=_only(ref, self.role_arn.split(":")[1]),
-            )
+        credentials = self._credentials(_only(ref, self.role_arn.split(":")[1]))
         fields = {
             "x-amz-checksum-algorithm": "SHA256",
             "x-amz-checksum-sha256": base64.b64encode(sha256).decode("ascii"),
         }
         conditions: list[Any] = [{name: value} for name, value in fields.items()]
-        made = self.as_role(role["Credentials"]).generate_presigned_post(
+        made = self.as_role(credentials).generate_presigned_post(
             ref.bucket,
             ref.key,
             Fields=fields,
@@ -65,6 +64,26 @@ class S3UploadSigner:
             ExpiresIn=int(LIFETIME.total_seconds()),
         )
         return SignedUpload(made["url"], made["fields"], expires_at)
+
+    def _credentials(self, policy: str) -> dict[str, Any]:
+        """Those of the role, for as little as the policy leaves of it."""
+        if len(policy) > _MAX_POLICY:
+            raise InvalidObjectRef(_TOO_LONG)
+        with translated():
+            try:
+                answer = self.sts.assume_role(
+                    RoleArn=self.role_arn,
+                    RoleSessionName="upload",
+                    DurationSeconds=int(LIFETIME.total_seconds()),
+                    Policy=policy,
+                )
+            except ClientError as error:
+                # Packed as STS does it, it may be too large all the same.
+                if error_code(error) != "PackedPolicyTooLarge":
+                    raise
+                raise InvalidObjectRef(_TOO_LONG) from None
+        credentials: dict[str, Any] = answer["Credentials"]
+        return credentials
 
 
 @dataclass(frozen=True)
@@ -93,4 +112,5 @@ def _only(ref: ObjectRef, partition: str) -> str:
     resource = f"arn:{partition}:s3:::{ref.bucket}/{key}"
     put = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": resource}
     use_key = {"Effect": "Allow", "Action": ["kms:GenerateDataKey", "kms:Decrypt"], "Resource": "*"}
-    return json.dumps({"Version": "2012-10-17", "Statement": [put, use_key]})
+    # STS takes no letter beyond Latin-1 but as an escape.
+    return json.dumps({"Version": "2012-10-17", "Statement": [put, use_key]}, separators=(",", ":"))
