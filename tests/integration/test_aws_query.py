@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ class Api:
     def __init__(self, aws: AwsBench, address: str, double: AthenaDouble) -> None:
         self.aws, self.address, self.double = aws, address, double
         self.calls: list[str] = []
+        self.before_scans: list[Callable[[], None]] = []
         settings = QuerySettings(
             BUCKET,
             LEDGER_TABLE,
@@ -91,21 +92,27 @@ def api(tmp_path: Path) -> Iterator[Api]:
             return EngineTable(name, table.columns, table.metadata_location, None, name)
 
         def scan(table: EngineTable) -> exp.Expr:
-            """The files of the newest snapshot, which has to be the one asked for."""
-            catalog = aws.catalog
-            loaded = catalog.load(table.name)
-            assert table.snapshot_id == loaded.current_snapshot().snapshot_id
+            """The files of the snapshot that is asked for, or of the newest when none is."""
+            if api.before_scans:
+                api.before_scans.pop(0)()
+            loaded = aws.catalog.load(table.name)
+            snapshot = loaded.current_snapshot()
+            if table.snapshot_id is not None:
+                snapshot = loaded.snapshot_by_id(table.snapshot_id)
             paths = []
-            for number, location in enumerate(catalog.files(table.name, loaded)):
-                path = tmp_path / f"{table.name}-{number}.parquet"
-                with catalog.warehouse.open(location) as file:
-                    path.write_bytes(file.read())
-                paths.append(exp.Literal.string(str(path)))
+            for manifest in snapshot.manifests(loaded.io):
+                for entry in manifest.fetch_manifest_entry(loaded.io):
+                    location = entry.data_file.file_path
+                    path = tmp_path / location.removeprefix("s3://").replace("/", "-")
+                    with aws.catalog.warehouse.open(location) as file:
+                        path.write_bytes(file.read())
+                    paths.append(exp.Literal.string(str(path)))
             return exp.Anonymous(this="read_parquet", expressions=[exp.Array(expressions=paths)])
 
         double = AthenaDouble(duckdb.connect, in_bucket(lambda: aws_client("s3"), BUCKET), found, scan)
         with served(double) as address:
-            yield Api(aws, address, double)
+            api = Api(aws, address, double)
+            yield api
 
 
 def document(answer: dict[str, Any]) -> Any:
@@ -140,6 +147,46 @@ def test_athena_is_asked_for_a_pinned_state_with_parameters_and_an_earlier_resul
     assert asked["ExecutionParameters"] == ["'A''nn'", "1.5E0"]
     assert asked["ResultReuseConfiguration"]["ResultReuseByAgeConfiguration"]["Enabled"] is True
     assert 32 <= len(asked["ClientRequestToken"]) <= 128
+
+
+TWICE = "SELECT 1, id, name FROM patients UNION ALL SELECT 2, id, name FROM patients ORDER BY 1, 2"
+OLD_TWICE = [[1, 1, "Ann"], [1, 2, "Bob"], [2, 1, "Ann"], [2, 2, "Bob"]]
+NEW_TWICE = [[1, 2, "Robert"], [1, 3, "Cy"], [2, 2, "Robert"], [2, 3, "Cy"]]
+
+
+def replace_patients(api: Api) -> None:
+    """The file is replaced, and whatever may go then goes."""
+    api.aws.load("input/patients/a.csv", "id,name,weight,born\n2,Robert,,1999-12-31\n3,Cy,,\n")
+    assert api.aws.commit({"task": "maintain"}) == []
+
+
+@pytest.mark.parametrize("readings_before", [0, 1])
+def test_a_query_during_which_a_file_is_replaced_sees_one_content_of_it_only(
+    api: Api, readings_before: int
+) -> None:
+    api.aws.load("input/patients/a.csv", CSV)
+    api.before_scans = [*[lambda: None] * readings_before, lambda: replace_patients(api)]
+
+    answer = document(api("GET", "/query", query=TWICE))
+
+    assert api.before_scans == []
+    assert answer["rows"] == OLD_TWICE
+    assert document(api("GET", "/query", query=TWICE))["rows"] == NEW_TWICE
+
+
+def test_a_query_that_waits_in_the_queue_while_a_file_is_replaced_sees_one_content_of_it_only(
+    api: Api,
+) -> None:
+    api.aws.load("input/patients/a.csv", CSV)
+    api.double.has_room.clear()
+    begun = document(api("POST", "/queries", body={"sql": TWICE, "wait_s": 0}))
+    replace_patients(api)
+    api.double.has_room.set()
+
+    assert document(api("GET", f"/queries/{begun['query_id']}", wait_s="20"))["state"] == "succeeded"
+    rows = document(api("GET", f"/queries/{begun['query_id']}/results"))["rows"]
+    assert rows == OLD_TWICE
+    assert document(api("GET", "/query", query=TWICE))["rows"] == NEW_TWICE
 
 
 def test_glue_is_asked_once_for_a_table_of_a_statement(api: Api) -> None:
@@ -283,6 +330,19 @@ def test_an_upload_of_a_key_that_cannot_be_is_not_signed(api: Api, key: str) -> 
     answer = api("POST", "/uploads", body={"key": key, "size_bytes": 1, "sha256": "ab" * 32})
 
     assert answer["statusCode"] == 400
+
+
+def test_a_key_is_signed_as_long_as_sts_takes_it_and_else_the_answer_says_why(api: Api) -> None:
+    answers = {}
+    for letter, length in [("a", 1000), ("\u00e9", 280), ("\u00e9", 400), ("\u4e2d", 333)]:
+        body = {"key": letter * length, "size_bytes": 1, "sha256": "ab" * 32}
+        answers[letter, length] = api("POST", "/uploads", body=body)
+
+    said = {asked: answer["statusCode"] for asked, answer in answers.items()}
+    assert said == {("a", 1000): 201, ("\u00e9", 280): 201, ("\u00e9", 400): 400, ("\u4e2d", 333): 400}
+    problem = document(answers["\u4e2d", 333])
+    assert problem["code"] == "BAD_KEY"
+    assert problem["detail"].startswith("the key is too long to be signed")
 
 
 def test_loads_receipts_and_replays_are_those_of_the_ledger(api: Api) -> None:
