@@ -1,7 +1,9 @@
 """The pipeline on real parts, in one process: loads, replacements, conflicts, compaction, two readers."""
 
+import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 from itertools import permutations
 
@@ -102,6 +104,46 @@ def test_sweeping_removes_only_what_no_snapshot_knows(bench: Bench) -> None:
 
     assert swept >= 3
     assert bench.rows("t") == kept
+
+
+def test_a_sweep_that_is_broken_off_goes_on_where_it_came_to(bench: Bench) -> None:
+    for number in range(3):
+        bench.load(f"t/{number}.csv", f"id,name\n{number},row {number}\n")
+    bench.load("u/0.csv", "id,name\n0,row\n0,too,many\n")
+    bench.maintenance.compact("t", MERGE_ALL)
+    bench.maintenance.expire_snapshots("t", now())
+    waiting = bench.converted("u/1.csv", "id,name\n1,row\n")
+    kept = bench.rows("t"), bench.rows("u"), bench.rows("u__quarantine", "reason")
+    later, prefix = now() + timedelta(seconds=1), {load_prefix("u", waiting.load_id)}
+
+    removed, after, nights = 0, "", 0
+    while nights == 0 or after:
+        steps = iter([True] * 2 + [False])
+        swept = bench.maintenance.sweep_on(later, prefix, after, lambda steps=steps: next(steps))  # type: ignore[misc]
+        removed, after, nights = removed + swept.removed, swept.after, nights + 1
+
+    assert (bench.rows("t"), bench.rows("u"), bench.rows("u__quarantine", "reason")) == kept
+    assert removed >= 3 and nights > 3
+    assert bench.maintenance.sweep_orphans(later, timedelta(0), prefix) == 0
+    CatalogService(bench.catalog).register([waiting])
+    assert len(bench.rows("u")) == 2
+
+
+def test_a_sweep_of_a_lost_catalog_removes_nothing(bench: Bench) -> None:
+    bench.load("t/a.csv", "id,name\n1,Ann\n")
+    bench.catalog.drop("t")
+
+    assert bench.maintenance.sweep_on(now() + timedelta(days=1), (), "", lambda: True).removed == 0
+
+
+def test_files_that_another_table_has_stay_though_their_folder_is_no_tables(bench: Bench) -> None:
+    bench.load("t/a.csv", "id,name\n1,Ann\n")
+    with closing(sqlite3.connect(bench.root / "catalog.sqlite")) as renaming, renaming:
+        renaming.execute("UPDATE iceberg_tables SET table_name = 'renamed'")
+
+    bench.maintenance.sweep_on(now() + timedelta(days=1), (), "", lambda: True)
+
+    assert bench.rows("renamed") == [(1, "Ann")]
 
 
 def test_a_load_that_still_waits_for_its_commit_is_never_swept(bench: Bench) -> None:

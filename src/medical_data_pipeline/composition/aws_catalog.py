@@ -17,6 +17,7 @@ from medical_data_pipeline.adapters.aws.events import (
 from medical_data_pipeline.adapters.aws.glue_iceberg_catalog import GlueIcebergCatalog
 from medical_data_pipeline.adapters.aws.s3_object_store import S3ObjectStore
 from medical_data_pipeline.adapters.aws.sqs_tasks import SqsTasks
+from medical_data_pipeline.adapters.aws.sweep_mark import SweepMark
 from medical_data_pipeline.adapters.iceberg.maintenance import IcebergMaintenance
 from medical_data_pipeline.catalog.load_commit import LoadCommit
 from medical_data_pipeline.catalog.registration import CatalogService
@@ -46,7 +47,8 @@ class CatalogFunction:
         bucket, scratch = settings.bucket, around.scratch
         catalog = GlueIcebergCatalog(glue, s3, settings.glue_database, bucket, scratch)
         self._store = S3ObjectStore(s3, scratch)
-        self._ledger = DynamoDbLedger(around.client("dynamodb"), settings.ledger_table)
+        dynamodb = around.client("dynamodb")
+        self._ledger = DynamoDbLedger(dynamodb, settings.ledger_table)
         self._report = around.report
         stage = LoadCommit(
             CatalogService(catalog), self._ledger, self._manifest_of, around.clock, around.reached
@@ -59,7 +61,12 @@ class CatalogFunction:
             around.report,
         )
         self._upkeep = AwsUpkeep(
-            catalog, IcebergMaintenance(catalog), self._ledger, around.clock, around.report
+            catalog,
+            IcebergMaintenance(catalog),
+            SweepMark(dynamodb, settings.ledger_table),
+            self._ledger,
+            around.clock,
+            around.report,
         )
 
     def handle(self, event: Mapping[str, Any], time_left: TimeLeft) -> Mapping[str, Any]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
+from medical_data_pipeline.adapters.aws.sweep_mark import SweepMark
 from medical_data_pipeline.adapters.iceberg.maintenance import IcebergMaintenance
 from medical_data_pipeline.composition.aws_batches import TimeLeft
 from medical_data_pipeline.composition.happenings import Happening, Report, told
@@ -13,6 +14,8 @@ from medical_data_pipeline.ports import Clock, Ledger, TableCatalog
 # A large file's job writes for hours before anything is committed.
 _GRACE = timedelta(days=1)
 _LEAST_S = 60.0
+# What a table's metadata takes to be read, at the most.
+_SWEEP_LEAST_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,7 @@ class AwsUpkeep:
 
     catalog: TableCatalog
     maintenance: IcebergMaintenance
+    mark: SweepMark
     ledger: Ledger
     clock: Clock
     report: Report
@@ -31,7 +35,7 @@ class AwsUpkeep:
         Each night something else is begun with, so that all have their turn however many they are.
         """
         chores: list[Callable[[], None]] = [partial(self._look_after, name) for name in self.catalog.list()]
-        chores.append(self._sweep)
+        chores.append(partial(self._sweep, time_left))
         first = self.clock().toordinal() % len(chores)
         for number, chore in enumerate([*chores[first:], *chores[:first]]):
             if time_left() < _LEAST_S:
@@ -46,7 +50,12 @@ class AwsUpkeep:
         except Exception as error:
             self.report(Happening("upkeep-failed", "", table, told(error)))
 
-    def _sweep(self) -> None:
+    def _sweep(self, time_left: TimeLeft) -> None:
+        """However large the bucket is: each night goes on where the one before came to."""
         waiting = {load.key_of("") for load in self.ledger.unfinished()}
-        removed = self.maintenance.sweep_orphans(self.clock(), _GRACE, waiting)
-        self.report(Happening("upkeep-done", "", "", f"{removed} files removed"))
+        swept = self.maintenance.sweep_on(
+            self.clock() - _GRACE, waiting, self.mark.after(), lambda: time_left() >= _SWEEP_LEAST_S
+        )
+        self.mark.put(swept.after)
+        event = "sweep-postponed" if swept.after else "upkeep-done"
+        self.report(Happening(event, "", "", f"{swept.removed} files removed"))

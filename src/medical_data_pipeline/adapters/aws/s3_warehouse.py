@@ -15,7 +15,7 @@ from medical_data_pipeline.adapters.aws.aws_clients import Client
 from medical_data_pipeline.adapters.aws.aws_errors import error_code, translated
 from medical_data_pipeline.adapters.aws.glue_tables import object_at
 from medical_data_pipeline.adapters.aws.s3_download import download
-from medical_data_pipeline.adapters.aws.s3_object_store import S3ObjectStore
+from medical_data_pipeline.adapters.aws.s3_listing import listed_pages
 from medical_data_pipeline.adapters.aws.s3_upload import file_chunks, upload
 from medical_data_pipeline.adapters.iceberg.warehouse_files import StoredFile, WarehouseFiles
 from medical_data_pipeline.model.objects import ObjectRef
@@ -79,9 +79,10 @@ class S3Warehouse(WarehouseFiles):
                 upload(self._client, object_at(location), file_chunks(file))
             self._tails.pop(location, None)
 
-    def list(self, prefix: str) -> Iterator[StoredFile]:
-        for head in S3ObjectStore(self._client, self._scratch).list(self._bucket, prefix):
-            yield StoredFile(self.location(head.ref.key), head.modified_at)
+    def list(self, prefix: str, after: str = "") -> Iterator[StoredFile]:
+        for page in listed_pages(self._client, self._bucket, prefix, after):
+            for each in page:
+                yield StoredFile(self.location(each.ref.key), each.modified_at)
 
     def delete(self, location: str) -> None:
         ref = object_at(location)

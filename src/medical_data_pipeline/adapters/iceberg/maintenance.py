@@ -1,6 +1,6 @@
 """Keeps tables quick and disks small: small files merged, old snapshots expired, unknown files swept."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -22,6 +22,7 @@ from medical_data_pipeline.adapters.iceberg.table_commits import (
 from medical_data_pipeline.adapters.iceberg.warehouse_files import StoredFile
 from medical_data_pipeline.errors import TableNotFound
 from medical_data_pipeline.model.keys import CURATED_PREFIX, place_of
+from medical_data_pipeline.model.quarantine import quarantine_table
 
 # Time travel reaches back this far, and no query that runs now can need a file that was let go before.
 SNAPSHOT_AGE = timedelta(days=5)
@@ -37,6 +38,14 @@ class CompactionRule:
     small_bytes: int = 32 << 20
     target_bytes: int = 256 << 20
     max_files: int = 1000
+
+
+@dataclass(frozen=True)
+class Swept:
+    """How many files a sweep removed, and the key that it has come to; "" when it has come to the end."""
+
+    removed: int
+    after: str = ""
 
 
 class IcebergMaintenance:
@@ -113,6 +122,33 @@ class IcebergMaintenance:
         of_tables = {file for files in own.values() for file in files}
         return removed + self._removed([file for file in old if file not in of_tables], known)
 
+    def sweep_on(
+        self, before: datetime, waiting: Collection[str], after: str, has_time: Callable[[], bool]
+    ) -> Swept:
+        """The same, file by file from the key `after` on, for as long as there is time.
+
+        What is `waiting` has to be asked for before this begins. What is modified `before` a moment, is in no
+        table and does not wait cannot come into a table any more, so that a table is looked at only once.
+        """
+        tables = self._catalog.list()
+        removed, folder, known = 0, "", set[str]()
+        # A catalog that was lost must not take with it what is left.
+        for file in self._candidates(waiting, after) if tables else ():
+            if not has_time():
+                return Swept(removed, after)
+            after = self._files.key(file.location)
+            if after.split("/")[1] != folder:
+                folder = after.split("/")[1]
+                known = self._known_in(folder, tables)
+            if file.modified_at < before:
+                removed += self._removed([file], known)
+        return Swept(removed)
+
+    def _known_in(self, folder: str, tables: Collection[str]) -> set[str]:
+        """What is known of the files in the folders of a table; where it is none they may be another's."""
+        names = {folder, quarantine_table(folder)} if folder in tables else tables
+        return {file for name in names for file in self._files_of(name)}
+
     def _files_of(self, table: str) -> set[str]:
         """What the retained snapshots of a table know; nothing if it is no table any more."""
         with suppress(TableNotFound):
@@ -179,13 +215,13 @@ class IcebergMaintenance:
                 for entry in manifest.fetch_manifest_entry(loaded.io, discard_deleted=True):
                     yield entry.data_file.file_path
 
-    def _candidates(self, waiting: Collection[str]) -> Iterator[StoredFile]:
+    def _candidates(self, waiting: Collection[str], after: str = "") -> Iterator[StoredFile]:
         """Files of tables, and Parquet files of loads: receipts and manifests are the history and stay."""
-        yield from self._files.list(TABLES_PREFIX)
-        for file in self._files.list(CURATED_PREFIX):
+        for file in self._files.list(CURATED_PREFIX, after):
             is_data = file.location.removesuffix(LIST_SUFFIX).endswith(".parquet")
             if is_data and place_of(self._files.key(file.location)) not in waiting:
                 yield file
+        yield from self._files.list(TABLES_PREFIX, after)
 
 
 def _fitting(small: Sequence[DataFile], rule: CompactionRule) -> list[DataFile]:

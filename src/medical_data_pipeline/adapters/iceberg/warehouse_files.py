@@ -64,8 +64,8 @@ class WarehouseFiles(ABC):
         """A path to write to; what is there at the end of the block is whole and durable at `location`."""
 
     @abstractmethod
-    def list(self, prefix: str) -> Iterator[StoredFile]:
-        """Every file whose key starts with `prefix`."""
+    def list(self, prefix: str, after: str = "") -> Iterator[StoredFile]:
+        """Every file whose key starts with `prefix` and comes after the key `after`, in key order."""
 
     @abstractmethod
     def delete(self, location: str) -> None:

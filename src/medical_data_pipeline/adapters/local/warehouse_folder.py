@@ -69,12 +69,13 @@ class WarehouseFolder(WarehouseFiles):
             with contextlib.suppress(OSError):
                 path.unlink()
 
-    def list(self, prefix: str) -> Iterator[StoredFile]:
+    def list(self, prefix: str, after: str = "") -> Iterator[StoredFile]:
         folder, _, start = prefix.rpartition("/")
         tops = (self._root / folder).glob(start + "*")
-        for path in chain.from_iterable((top, *top.rglob("*")) for top in tops):
+        first = self.location(after) if after else ""
+        for path in sorted(chain.from_iterable((top, *top.rglob("*")) for top in tops), key=os.fsencode):
             with contextlib.suppress(FileNotFoundError):
-                if path.is_file():
+                if os.fsencode(path) > os.fsencode(first) and path.is_file():
                     yield StoredFile(str(path), datetime.fromtimestamp(path.stat().st_mtime, UTC))
 
     def delete(self, location: str) -> None:
