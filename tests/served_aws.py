@@ -2,8 +2,9 @@
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import httpx
 from moto.server import ThreadedMotoServer
@@ -11,13 +12,27 @@ from moto.server import ThreadedMotoServer
 from medical_data_pipeline.adapters.aws.aws_clients import aws_client
 from tests.aws_emulator import DATABASE, LEDGER_TABLE, QUERIES_TABLE, REGION, make_resources
 
+Application = Callable[[dict[str, Any], Any], Any]
+"""As WSGI has it."""
+
+
+def as_it_is(application: Application) -> Application:
+    return application
+
 
 @contextmanager
-def served_aws(bucket: str) -> Iterator[dict[str, str]]:
-    """The environment of a function in an emulated account; of what leads there this process has it too."""
+def served_aws(
+    bucket: str, wrap: Callable[[Application], Application] = as_it_is
+) -> Iterator[dict[str, str]]:
+    """The environment of a function in an emulated account; of what leads there this process has it too.
+
+    `wrap` may put something before the account.
+    """
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
+    assert server._server is not None
+    server._server.app = wrap(server._server.app)
     host, port = server.get_host_and_port()
     address = f"http://{host}:{port}"
     reach = {
