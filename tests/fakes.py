@@ -4,14 +4,16 @@ import hashlib
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cmp_to_key
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
+
+import pyarrow.parquet as pq
 
 from medical_data_pipeline.errors import (
     BackendUnavailable,
@@ -223,19 +225,24 @@ def _by_sequencer(one: Load, other: Load) -> int:
     return -1 if is_older(one.sequencer, other.sequencer) else 1
 
 
+TakenRow = tuple[str, tuple[Any, ...]]
+"""A load, and the key of a row of it."""
+
+
 @dataclass(frozen=True)
 class _State:
-    """A table at one snapshot: what it is, and the loads that are in."""
+    """A table at one snapshot: what it is, the loads that are in, and their rows that other loads took."""
 
     table: Table
     loads: dict[str, Manifest]
+    taken: frozenset[TakenRow]
 
 
 @dataclass
 class MemoryTableCatalog(TableCatalog):
     """Tables as the manifests they are made of; every commit of something new is a snapshot.
 
-    Rows are never looked at, so there is no UPSERT.
+    Rows are looked at only for the keys of UPSERT.
     """
 
     store: ObjectStore
@@ -254,11 +261,19 @@ class MemoryTableCatalog(TableCatalog):
         return list(self._now(table).loads.values())
 
     def commit(self, table: str, manifests: Sequence[Manifest]) -> CommitOutcome:
-        if any(manifest.mode is LoadMode.UPSERT for manifest in manifests):
-            raise NotImplementedError
         self.require_fits(table, manifests)
+        is_by_key = any(manifest.mode is LoadMode.UPSERT for manifest in manifests)
+        batches = [[manifest] for manifest in manifests] if is_by_key else [manifests]
         with self._lock:
-            return self._commit(table, manifests)
+            outcomes = [self._commit(table, batch) for batch in batches]
+        return CommitOutcome(
+            tuple(load_id for outcome in outcomes for load_id in outcome.committed),
+            tuple(load_id for outcome in outcomes for load_id in outcome.superseded),
+        )
+
+    def taken(self, table: str) -> frozenset[TakenRow]:
+        """The rows of loads that readers do not see, since another load has their key."""
+        return self._now(table).taken
 
     def _commit(self, table: str, manifests: Sequence[Manifest]) -> CommitOutcome:
         loads = self._states[table][-1].loads if table in self._states else {}
@@ -266,8 +281,33 @@ class MemoryTableCatalog(TableCatalog):
         plan = plan_commit(manifests, PresentLoads(files, lambda load_id: loads[load_id].sequencer))
         if plan.added or plan.removed & loads.keys():
             kept = {load_id: load for load_id, load in loads.items() if load_id not in plan.removed}
-            self._add_state(table, kept | {manifest.load_id: manifest for manifest in plan.added}, plan.added)
+            before = self._states[table][-1].taken if table in self._states else frozenset[TakenRow]()
+            taken = {row for row in before if row[0] in kept}
+            for late in (each for each in plan.added if each.mode is LoadMode.UPSERT):
+                taken |= self._taken_by(late, kept.values(), plan.newer, taken)
+            after = kept | {manifest.load_id: manifest for manifest in plan.added}
+            self._add_state(table, after, frozenset(taken), plan.added)
         return CommitOutcome(plan.committed, plan.superseded)
+
+    def _taken_by(
+        self, late: Manifest, present: Iterable[Manifest], newer: Collection[str], taken: set[TakenRow]
+    ) -> set[TakenRow]:
+        """What `late` takes of older loads, and what newer ones keep of it."""
+        found = set[TakenRow]()
+        for load in present:
+            both = self._keys(late, late.upsert_key) & self._keys(load, late.upsert_key)
+            both = {key for key in both if (load.load_id, key) not in taken}
+            loser = late if load.load_id in newer else load
+            found |= {(loser.load_id, key) for key in both}
+        return found
+
+    def _keys(self, load: Manifest, columns: Sequence[str]) -> set[tuple[Any, ...]]:
+        found = set()
+        for file in load.data_files:
+            with self.store.open(ObjectRef(load.source.bucket, file.key)) as content:
+                rows = pq.read_table(BytesIO(content.read())).to_pylist()
+            found |= {tuple(row[name] for name in columns) for row in rows if row["_load_id"] == load.load_id}
+        return found
 
     def require_fits(self, table: str, manifests: Sequence[Manifest]) -> None:
         for file in (file for manifest in manifests for file in manifest.data_files):
@@ -293,7 +333,13 @@ class MemoryTableCatalog(TableCatalog):
             raise TableNotFound(f"there is no table {table}")
         return self._states[table][-1]
 
-    def _add_state(self, table: str, loads: dict[str, Manifest], manifests: Sequence[Manifest]) -> None:
+    def _add_state(
+        self,
+        table: str,
+        loads: dict[str, Manifest],
+        taken: frozenset[TakenRow],
+        manifests: Sequence[Manifest],
+    ) -> None:
         states = self._states.setdefault(table, [])
         before = states[-1].table if states else Table(table, (), f"tables/{table}", "")
         columns = plan_schema_change(before.columns, (m.columns for m in manifests)).columns
@@ -310,4 +356,4 @@ class MemoryTableCatalog(TableCatalog):
             snapshots=(*former, Snapshot(len(states) + 1, self.clock())),
             layout=before.layout if states else manifests[0].layout,
         )
-        states.append(_State(after, loads))
+        states.append(_State(after, loads, taken))

@@ -44,11 +44,14 @@ ARROW_TYPES |= {decimal(9, 2): pa.decimal128(9, 2), decimal(9, 3): pa.decimal128
 
 @dataclass(frozen=True)
 class Shelf:
-    """A catalog, the store its files are in, and what readers see of the column `name`."""
+    """A catalog, the store its files are in, and the rows readers see: each name, and whose load it is of."""
 
     catalog: TableCatalog
     store: ObjectStore
-    names: Callable[[str], list[str]]
+    rows: Callable[[str], list[tuple[str, str]]]
+
+    def names(self, table: str) -> list[str]:
+        return sorted(name for name, _ in self.rows(table))
 
     def load(
         self,
@@ -68,6 +71,7 @@ class Shelf:
         rows = RowCounts(len(names), len(names), 0)
         receipt = receipt_key("t", load)
         made = Manifest(load, "t", source, content, sequencer, columns, files, (), rows, NOON, receipt, mode)
+        made = replace(made, upsert_key=("name",) if mode is LoadMode.UPSERT else ())
         self.store.put(ObjectRef(BUCKET, manifest_key("t", load)), iter([manifest_to_json(made)]))
         return made
 
@@ -113,13 +117,13 @@ def shelf_factories(tmp_path: Path) -> Iterator[dict[str, Callable[[], Shelf]]]:
         def memory() -> Shelf:
             store = MemoryObjectStore()
             catalog = MemoryTableCatalog(store)
-            return Shelf(catalog, store, lambda table: memory_names(catalog, store, table))
+            return Shelf(catalog, store, lambda table: memory_rows(catalog, store, table))
 
         def iceberg() -> Shelf:
             catalog = IcebergTableCatalog(tmp_path, "medical_data_db")
             opened.enter_context(closing(catalog))
             return Shelf(
-                catalog, FileObjectStore(tmp_path, BUCKET), lambda table: iceberg_names(catalog, table)
+                catalog, FileObjectStore(tmp_path, BUCKET), lambda table: iceberg_rows(catalog, table)
             )
 
         def glue() -> Shelf:
@@ -127,14 +131,15 @@ def shelf_factories(tmp_path: Path) -> Iterator[dict[str, Callable[[], Shelf]]]:
             s3 = aws_client("s3")
             catalog = GlueIcebergCatalog(aws_client("glue"), s3, DATABASE, BUCKET, tmp_path)
             store = S3ObjectStore(s3, tmp_path)
-            return Shelf(catalog, store, lambda table: glue_names(catalog, store, table))
+            return Shelf(catalog, store, lambda table: glue_rows(catalog, store, table))
 
         yield {"memory": memory, "iceberg": iceberg, "glue": glue}
 
 
-def memory_names(catalog: MemoryTableCatalog, store: ObjectStore, table: str) -> list[str]:
+def memory_rows(catalog: MemoryTableCatalog, store: ObjectStore, table: str) -> list[tuple[str, str]]:
     files = [(file.key, load.load_id) for load in catalog.loads(table) for file in load.data_files]
-    return sorted(name for key, load in files for name, owner in _rows_in(store, key) if owner == load)
+    rows = [row for key, load in files for row in _rows_in(store, key) if row[1] == load]
+    return [(name, load) for name, load in rows if (load, (name,)) not in catalog.taken(table)]
 
 
 def _rows_in(store: ObjectStore, key: str) -> list[tuple[str, str]]:
@@ -143,14 +148,15 @@ def _rows_in(store: ObjectStore, key: str) -> list[tuple[str, str]]:
     return [(row["name"], row["_load_id"]) for row in found]
 
 
-def iceberg_names(catalog: IcebergTableCatalog, table: str) -> list[str]:
-    return sorted(catalog.load(table).scan(selected_fields=("name",)).to_arrow().column("name").to_pylist())
+def iceberg_rows(catalog: IcebergTableCatalog, table: str) -> list[tuple[str, str]]:
+    found = catalog.load(table).scan(selected_fields=("name", "_load_id")).to_arrow().to_pylist()
+    return [(row["name"], row["_load_id"]) for row in found]
 
 
-def glue_names(catalog: GlueIcebergCatalog, store: ObjectStore, table: str) -> list[str]:
+def glue_rows(catalog: GlueIcebergCatalog, store: ObjectStore, table: str) -> list[tuple[str, str]]:
     files = catalog.files(table, catalog.load(table))
     keys = [catalog.warehouse.key(location) for location in files]
-    return sorted(name for key in keys for name, _ in _rows_in(store, key))
+    return [row for key in keys for row in _rows_in(store, key)]
 
 
 @pytest.fixture(params=["memory", "iceberg", "glue"])
@@ -331,6 +337,56 @@ def test_a_load_that_is_the_whole_table_replaces_all_others_but_newer_ones(shelf
 
     assert outcomes == [CommitOutcome((whole.load_id,), ()), CommitOutcome((), (late.load_id,))]
     assert shelf.names("t") == ["Cy"]
+
+
+def keyed(shelf: Shelf, sequencer: str, *names: str, file: str, content: str = "one") -> Manifest:
+    return shelf.load(content, sequencer, *names, file=file, mode=LoadMode.UPSERT)
+
+
+def owned(*loads_and_names: tuple[Manifest, str]) -> list[tuple[str, str]]:
+    return sorted((name, load.load_id) for load, names in loads_and_names for name in names.split())
+
+
+def test_rows_of_a_key_are_those_of_the_newest_file_that_has_it(shelf: Shelf) -> None:
+    first, second = (
+        keyed(shelf, "1", "Ann", "Bob", file="a.csv"),
+        keyed(shelf, "2", "Bob", "Cy", file="b.csv"),
+    )
+
+    outcomes = [shelf.catalog.commit("t", [each]) for each in (first, second)]
+
+    assert outcomes == [CommitOutcome((each.load_id,), ()) for each in (first, second)]
+    assert sorted(shelf.rows("t")) == owned((first, "Ann"), (second, "Bob Cy"))
+
+
+def test_an_older_file_by_key_that_is_loaded_late_replaces_no_newer_row(shelf: Shelf) -> None:
+    older, newer = keyed(shelf, "1", "Ann", "Bob", file="a.csv"), keyed(shelf, "2", "Bob", "Cy", file="b.csv")
+
+    for load in (newer, older, older):
+        assert shelf.catalog.commit("t", [load]) == CommitOutcome((load.load_id,), ())
+
+    assert sorted(shelf.rows("t")) == owned((older, "Ann"), (newer, "Bob Cy"))
+    assert len(snapshots(shelf)) == 2
+
+
+def test_of_files_by_key_in_one_batch_the_newest_word_on_each_key_stays(shelf: Shelf) -> None:
+    loads = [keyed(shelf, f"{n}", "Ann", f"only {n}", file=f"{n}.csv") for n in (2, 3, 1)]
+
+    shelf.catalog.commit("t", loads)
+
+    assert sorted(shelf.names("t")) == ["Ann", "only 1", "only 2", "only 3"]
+    assert ("Ann", loads[1].load_id) in shelf.rows("t")
+
+
+def test_a_key_that_a_newer_content_of_a_file_lacks_leaves_and_no_older_row_comes_back(shelf: Shelf) -> None:
+    other = keyed(shelf, "1", "Ann", "Bob", file="a.csv")
+    former = keyed(shelf, "2", "Bob", "Cy", file="b.csv")
+    again = keyed(shelf, "3", "Cy", file="b.csv", content="two")
+
+    for load in (other, former, again):
+        shelf.catalog.commit("t", [load])
+
+    assert sorted(shelf.rows("t")) == owned((other, "Ann"), (again, "Cy"))
 
 
 def test_new_columns_are_added_by_name_and_decimals_widen(shelf: Shelf) -> None:
