@@ -34,21 +34,23 @@ class AwsUpkeep:
 
         Each night something else is begun with, so that all have their turn however many they are.
         """
-        chores: list[Callable[[], None]] = [partial(self._look_after, name) for name in self.catalog.list()]
-        chores.append(partial(self._sweep, time_left))
+        chores: list[tuple[str, Callable[[], None]]] = [
+            (table, partial(self._look_after, table)) for table in self.catalog.list()
+        ]
+        chores.append(("", partial(self._sweep, time_left)))
         first = self.clock().toordinal() % len(chores)
-        for number, chore in enumerate([*chores[first:], *chores[:first]]):
+        for number, (table, chore) in enumerate([*chores[first:], *chores[:first]]):
             if time_left() < _LEAST_S:
                 self.report(Happening("upkeep-postponed", "", "", f"{len(chores) - number} chores are left"))
                 return
-            chore()
+            try:
+                chore()
+            except Exception as error:
+                self.report(Happening("upkeep-failed", "", table, told(error)))
 
     def _look_after(self, table: str) -> None:
-        try:
-            self.maintenance.compact(table)
-            self.maintenance.expire_due(table, self.clock())
-        except Exception as error:
-            self.report(Happening("upkeep-failed", "", table, told(error)))
+        self.maintenance.compact(table)
+        self.maintenance.expire_due(table, self.clock())
 
     def _sweep(self, time_left: TimeLeft) -> None:
         """However large the bucket is: each night goes on where the one before came to."""

@@ -9,6 +9,7 @@ from medical_data_pipeline.adapters.aws.sweep_mark import SweepMark
 from medical_data_pipeline.adapters.iceberg.maintenance import IcebergMaintenance, Swept
 from medical_data_pipeline.composition.aws_upkeep import AwsUpkeep
 from medical_data_pipeline.composition.happenings import Happening
+from medical_data_pipeline.errors import BackendDenied
 from medical_data_pipeline.ports import TableCatalog
 from tests.fakes import NOON, FixedClock, MemoryLedger
 
@@ -31,6 +32,7 @@ class SlowChores:
     """Stands in for the maintenance: a table takes ninety seconds, and so does a file of the bucket."""
 
     files: Sequence[str] = ("a",)
+    can_remove: bool = True
     done: list[str] = field(default_factory=list)
     left_s: float = 300.0
 
@@ -44,6 +46,8 @@ class SlowChores:
     def sweep_on(
         self, before: datetime, waiting: Collection[str], after: str, has_time: Callable[[], bool]
     ) -> Swept:
+        if not self.can_remove:
+            raise BackendDenied("S3 answered AccessDenied")
         for file in [file for file in self.files if file > after]:
             if not has_time():
                 return Swept(1, after)
@@ -69,13 +73,15 @@ class RememberedMark:
         self.key = after
 
 
-def nights(tables: list[str], files: Sequence[str], number: int) -> tuple[list[list[str]], list[Happening]]:
+def nights(
+    tables: list[str], files: Sequence[str], number: int, can_remove: bool = True
+) -> tuple[list[list[str]], list[Happening]]:
     """What was done each night, and what was told of it."""
     done: list[list[str]] = []
     told: list[Happening] = []
     mark = RememberedMark()
     for night in range(number):
-        chores = SlowChores(files)
+        chores = SlowChores(files, can_remove)
         upkeep = AwsUpkeep(
             cast(TableCatalog, NamedTables(tables)),
             cast(IcebergMaintenance, chores),
@@ -95,6 +101,13 @@ def test_every_table_and_the_sweep_have_their_turn_though_no_night_does_for_all(
     assert [len(each) for each in done] == [3] * 5
     assert {chore for each in done for chore in each} == {*TABLES, SWEEP + "a"}
     assert [each.detail for each in told if each.event == "upkeep-postponed"] == ["2 chores are left"] * 5
+
+
+def test_a_sweep_that_fails_keeps_no_table_waiting() -> None:
+    done, told = nights(TABLES[:2], ["a"], 3, can_remove=False)
+
+    assert [sorted(each) for each in done] == [TABLES[:2]] * 3
+    assert [each.event for each in told] == ["upkeep-failed"] * 3
 
 
 def test_a_bucket_that_is_too_large_for_a_night_is_swept_in_several_to_its_end() -> None:
