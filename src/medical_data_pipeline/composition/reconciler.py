@@ -73,13 +73,18 @@ class Reconciler:
             yield batch
 
     def _changed(self) -> Iterator[ObjectHead]:
+        gone = set(self._known)
         for head in self._store.list(self._intake.bucket, RAW_PREFIX):
+            gone.discard(head.ref.key)
             if is_hidden(head.ref.key):
                 continue
             is_known = self._known.get(head.ref.key) == _state(head)
             # A time to come is of a clock that has been set back since, or of another machine's.
             if not is_known and abs(self._clock() - head.modified_at) >= QUIET_TIME:
                 yield head
+        for key in gone:
+            # It may have gone before it was read, and come back just as it was.
+            del self._known[key]
 
     def _announced_alone(self, head: ObjectHead) -> int:
         try:

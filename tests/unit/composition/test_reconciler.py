@@ -68,6 +68,22 @@ def test_a_file_that_is_being_copied_under_a_hidden_name_is_left_alone() -> None
     assert intake.keys == ["input/t/a.csv"]
 
 
+def test_a_file_that_went_and_is_back_as_it_was_is_looked_at_again() -> None:
+    intake, store, ref = Announcements(), MemoryObjectStore(), ObjectRef("local", "input/t/a.csv")
+    scanning = Reconciler(
+        store, cast(IntakeService, intake), FixedClock(NOON + timedelta(minutes=1)), [].append
+    )
+
+    store.put(ref, iter([b"id\n1\n"]))
+    scanning.scan()
+    store.delete(ref)
+    scanning.scan()
+    store.put(ref, iter([b"id\n1\n"]))
+    scanning.scan()
+
+    assert intake.keys == ["input/t/a.csv"] * 2
+
+
 class SlowList(MemoryObjectStore):
     """Takes its time to list, and notes when it was asked."""
 
