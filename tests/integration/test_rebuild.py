@@ -108,6 +108,23 @@ def test_one_table_can_be_rebuilt_alone_by_new_declarations(start: Start) -> Non
     }
 
 
+def test_a_rebuild_goes_by_what_is_there_and_when_it_came(start: Start) -> None:
+    before = start(**DATASETS)
+    january = before.put("w/january.csv", "id,name\n1,January\n")
+    before.wait_final(january)
+    before.wait_final(before.put("w/february.csv", "id,name\n1,February\n"))
+    before.wait_final(before.pipeline.replay(january.load_id))
+    for key, text in (("u/a.csv", "1,older"), ("u/b.csv", "1,newer"), ("u/b.csv", "2,other key")):
+        before.wait_final(before.put(key, f"id,name\n{text}\n"))
+    assert (before.names("w"), before.names("u")) == (["January"], ["other key"])
+    assert before.pipeline.stop(20)
+
+    after = start(is_started=False, **DATASETS)
+    after.pipeline.rebuild()
+
+    assert (after.names("w"), after.names("u")) == (["February"], ["older", "other key"])
+
+
 def test_a_file_that_is_deleted_from_the_input_is_out_of_its_table_after_a_rebuild(start: Start) -> None:
     before = loaded_once(start)
     (before.folder / "input/t/m.csv").unlink()
