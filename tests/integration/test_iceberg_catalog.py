@@ -4,6 +4,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations
 
@@ -198,12 +199,15 @@ def test_rows_from_before_a_table_had_its_key_stay(make_bench: Callable[..., Ben
 UPSERTS = ("1,a\n2,a\n3,a\n", "2,b\n4,b\n", "1,c\n4,c\n5,c\n")
 
 
-@pytest.mark.parametrize("is_merged_between", [False, True])
+@pytest.mark.parametrize(
+    ("is_merged_between", "at_once_bytes"), [(False, 1 << 20), (True, 1 << 20), (False, 1)]
+)
 @pytest.mark.parametrize("order", list(permutations(range(len(UPSERTS)))), ids=str)
 def test_of_rows_of_one_key_the_one_of_the_newest_file_stays_whichever_is_committed_first(
-    make_bench: Callable[..., Bench], order: tuple[int, ...], is_merged_between: bool
+    make_bench: Callable[..., Bench], order: tuple[int, ...], is_merged_between: bool, at_once_bytes: int
 ) -> None:
     bench = make_bench(t=Dataset(table="t", mode=LoadMode.UPSERT, upsert_key=("id",)))
+    bench.catalog.new_files = replace(bench.catalog.new_files, at_once_bytes=at_once_bytes)
     made = [bench.converted(f"t/{number}.csv", f"id,name\n{rows}") for number, rows in enumerate(UPSERTS)]
     service = CatalogService(bench.catalog)
 

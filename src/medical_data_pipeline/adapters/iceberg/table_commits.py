@@ -89,7 +89,7 @@ class IcebergTables(TableCatalog):
         self.warehouse = files
         self.lists = LoadLists(files)
         self.rewriter = FileRewriter(files, self.lists)
-        self._new_files = NewFiles(files, self.lists, self.rewriter)
+        self.new_files = NewFiles(files, self.lists, self.rewriter)
         self._manifests = LoadManifests(files)
         self._guard = RLock()
         self._locks: dict[str, RLock] = {}
@@ -257,10 +257,10 @@ class IcebergTables(TableCatalog):
         with loaded.transaction() as transaction:
             _evolve(transaction, loaded, change.plan.added)
             target = Target(transaction.table_metadata.schema(), data_folder(loaded))
-            new = self._new_files.of(change.plan.added, target)
+            new = self.new_files.of(change.plan.added, target)
             if change.plan.newer:
                 _require_no_row_deletes(loaded)
-                new = self._new_files.not_overtaken(new, change.plan, change.contents, target)
+                new = self.new_files.not_overtaken(new, change.plan, change.newer_files(), target)
             gone, rewritten = self._replaced(loaded, change, [file.location for file in new], target)
             added = data_file_entries(
                 transaction.table_metadata,
@@ -328,6 +328,10 @@ class _Change:
     plan: CommitPlan
     files: Mapping[str, DataFile]
     contents: Mapping[str, FileContents]
+
+    def newer_files(self) -> list[DataFile]:
+        loads = {location: content.loads.keys() for location, content in self.contents.items()}
+        return [file for location, file in self.files.items() if self.plan.newer & loads[location]]
 
 
 def _swap(transaction: Transaction, gone: Sequence[DataFile], added: Sequence[DataFile]) -> None:
