@@ -56,7 +56,7 @@ class ObjectStore(ABC):
 
         Raises:
             ObjectNotFound: no such object.
-            PreconditionFailed: its content is not that of `version`, a SHA-256 or an ETag, if that is given.
+            PreconditionFailed, at the end BackendUnavailable: it is not, or no more, of `version`.
         """
 
     @abstractmethod

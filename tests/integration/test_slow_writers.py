@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +14,9 @@ import pytest
 
 from medical_data_pipeline.adapters.local.file_object_store import FileObjectStore
 from medical_data_pipeline.composition.reconciler import Reconciler
+from medical_data_pipeline.errors import BackendUnavailable
 from medical_data_pipeline.model.load import LoadState
+from medical_data_pipeline.model.objects import ObjectRef
 from tests.integration.pipelines import Running, Start
 
 HALF = b"id,name\n1,Ann\n"
@@ -151,3 +153,48 @@ def test_asking_about_a_file_ends_nobody_and_hinders_no_writer(tmp_path: Path) -
         answers, _ = asking.communicate()
 
     assert (asking.returncode, answers.strip()) == (0, "[False, True]")
+
+
+def append(file: Path) -> None:
+    with file.open("ab") as opened:
+        opened.write(REST)
+
+
+def copy_the_same_over_it(file: Path) -> None:
+    """As `cp -p` does: for a moment the file is empty, and afterwards its date is the former."""
+    content, status = file.read_bytes(), file.stat()
+    file.write_bytes(content)
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+@pytest.mark.parametrize("write", [append, copy_the_same_over_it])
+@pytest.mark.parametrize("is_read_to_its_end", [True, False])
+def test_a_file_that_was_written_to_while_it_was_read_does_not_pass_for_what_it_had_been(
+    tmp_path: Path, write: Callable[[Path], None], is_read_to_its_end: bool
+) -> None:
+    store, ref = FileObjectStore(tmp_path), ObjectRef("local", "input/t/a.csv")
+    version = store.put(ref, iter([HALF])).version
+
+    with pytest.raises(BackendUnavailable), store.open(ref, version) as content:
+        # A date of the inode is as exact as the clock that ticks for it.
+        time.sleep(0.02)
+        write(tmp_path / ref.key)
+        content.read()
+        if not is_read_to_its_end:
+            raise ValueError("what was read so far could not be understood")
+
+
+def test_a_file_that_is_replaced_or_taken_away_is_read_as_it_was(tmp_path: Path) -> None:
+    store, ref = FileObjectStore(tmp_path), ObjectRef("local", "input/t/a.csv")
+    version = store.put(ref, iter([HALF])).version
+
+    with store.open(ref, version) as content:
+        time.sleep(0.02)
+        store.put(ref, iter([REST]))
+        assert content.read() == HALF
+
+    version = store.head(ref).version
+    with store.open(ref, version) as content:
+        time.sleep(0.02)
+        store.delete(ref)
+        assert content.read() == REST

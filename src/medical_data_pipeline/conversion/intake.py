@@ -163,7 +163,7 @@ class IntakeService:
         except InvalidObjectRef:
             return None
         is_known = latest is not None and content_version(latest.version) == head.version
-        if latest is not None and is_known and latest.reason != OBJECT_REMOVED:
+        if latest is not None and is_known and not _was_not_there(latest):
             return Upload(latest, is_new=False)
         return Upload(self._load(head, table, head.version), is_new=True)
 
@@ -264,3 +264,8 @@ class IntakeService:
             received_at=now,
             updated_at=now,
         )
+
+
+def _was_not_there(latest: Load) -> bool:
+    """Whether the file was gone, or of other content, when the newest load of it was to be converted."""
+    return latest.reason == OBJECT_REMOVED or latest.state is LoadState.SUPERSEDED

@@ -187,13 +187,17 @@ def test_what_is_found_is_entered_once(desk: Desk) -> None:
     assert len(desk.told) == 1
 
 
-def test_what_was_removed_before_it_was_read_is_entered_again_when_it_is_back(desk: Desk) -> None:
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [(LoadState.REFUSED, OBJECT_REMOVED), (LoadState.SUPERSEDED, "SUPERSEDED")],
+)
+def test_what_was_not_there_when_it_was_to_be_read_is_entered_again_when_it_is_back(
+    desk: Desk, state: LoadState, reason: str
+) -> None:
     head = desk.store.put(REF, iter([A]))
     first = desk.intake.announce(head)
     assert first is not None
-    desk.ledger.advance(
-        first.load.load_id, LoadState.REFUSED, reason=OBJECT_REMOVED, now=first.load.received_at
-    )
+    desk.ledger.advance(first.load.load_id, state, reason=reason, now=first.load.received_at)
 
     again = desk.intake.announce(head)
 

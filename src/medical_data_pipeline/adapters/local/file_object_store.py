@@ -19,6 +19,7 @@ from medical_data_pipeline.adapters.local.file_errors import translated_os_error
 from medical_data_pipeline.adapters.local.file_keys import file_of, keys_below
 from medical_data_pipeline.adapters.local.file_writers import is_being_written
 from medical_data_pipeline.errors import (
+    BackendUnavailable,
     ChecksumMismatch,
     InvalidObjectRef,
     ObjectNotFound,
@@ -65,9 +66,7 @@ class FileObjectStore(ObjectStore):
                 os.close(descriptor)
                 raise ObjectNotFound("no object has this key")
             file = os.fdopen(descriptor, "rb")
-        if version:
-            self._require(file, version)
-        return file
+        return self._of_version(file, version) if version else file
 
     def head(self, ref: ObjectRef) -> ObjectHead:
         with self.open(ref) as file, translated_os_errors():
@@ -98,16 +97,19 @@ class FileObjectStore(ObjectStore):
         """Remove what writers left that died; a write that is under way holds a lock on its file."""
         return sum(_removed_if_abandoned(file) for file in self._partial_folder.iterdir())
 
-    def _require(self, file: BinaryIO, version: str) -> None:
-        """Leaves the file at its beginning, or closed where it is of another version."""
+    def _of_version(self, file: BinaryIO, version: str) -> AbstractContextManager[BinaryIO]:
+        """The file at its beginning, closed where it is of another version."""
         with ExitStack() as closing:
             closing.callback(file.close)
             with translated_os_errors():
                 found = self._digests.compute(file)
                 file.seek(0)
-            if found != version:
+                status = os.fstat(file.fileno())
+            # What was written to while it was hashed has no digest that could be recalled.
+            if {found, self._digests.recall(file.fileno(), status)} != {version}:
                 raise PreconditionFailed("the object has other content by now")
             closing.pop_all()
+        return _unwritten(file, status)
 
     @property
     def _partial_folder(self) -> Path:
@@ -117,6 +119,31 @@ class FileObjectStore(ObjectStore):
         if ref.bucket != self.bucket:
             raise InvalidObjectRef(f"this store holds the bucket {self.bucket} only")
         return file_of(self.root, ref.key)
+
+
+@contextmanager
+def _unwritten(file: BinaryIO, before: os.stat_result) -> Iterator[BinaryIO]:
+    """Raises: BackendUnavailable at its end, whatever came of it, if the file was written to since `before`.
+
+    Programs of others write into a file that is there, as `cp` does, and do not put another in its place.
+    """
+    with file:
+        try:
+            yield file
+        except Exception:
+            _require_unwritten(file, before)
+            raise
+        _require_unwritten(file, before)
+
+
+def _require_unwritten(file: BinaryIO, before: os.stat_result) -> None:
+    with translated_os_errors():
+        now = os.fstat(file.fileno())
+    is_other = (now.st_size, now.st_mtime_ns) != (before.st_size, before.st_mtime_ns)
+    # The date of the content may be set back after it was written, as `cp -p` does, but not the inode's.
+    # That is also another one once the file has lost its name; nobody can write to it by that any more.
+    if is_other or (now.st_nlink and now.st_ctime_ns != before.st_ctime_ns):
+        raise BackendUnavailable("the object was written to while it was read")
 
 
 @contextmanager
