@@ -23,11 +23,10 @@ from medical_data_pipeline.composition.aws_batches import Surroundings
 from medical_data_pipeline.composition.aws_result_columns import result_columns
 from medical_data_pipeline.composition.aws_settings import QuerySettings
 from medical_data_pipeline.composition.health import Health, checked
-from medical_data_pipeline.errors import PreconditionFailed
+from medical_data_pipeline.conversion.intake import require_one_content
 from medical_data_pipeline.http_api.app import create_app
 from medical_data_pipeline.http_api.services import HttpLimits, Services
 from medical_data_pipeline.model.load import Load
-from medical_data_pipeline.model.objects import content_version
 from medical_data_pipeline.model.query import Actor, ResultFormat
 from medical_data_pipeline.ports import Ledger, LoadFilter, TableReader
 from medical_data_pipeline.query.policies import FullAccess
@@ -105,8 +104,7 @@ def identified(scope: Mapping[str, Any]) -> Actor | None:
 def _replay(ledger: Ledger, conversions: SqsTasks, load_id: str) -> Load:
     load = ledger.find(load_id)
     latest = ledger.latest(load.source) or load
-    if content_version(latest.version) != content_version(load.version):
-        raise PreconditionFailed("the raw file has been replaced since this load")
+    require_one_content(load.version, latest.version)
     conversions.send(Task(REPLAY, load_id))
     return load
 

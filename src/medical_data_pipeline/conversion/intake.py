@@ -140,8 +140,9 @@ class IntakeService:
             found = self._found(head, self.ledger.latest(head.ref))
             if found is None or not found.is_new:
                 return found
-            sequencer = self._place_among_others(found.load, head.modified_at + _ONE_SECOND)
-            return Upload(self._entered(replace(found.load, sequencer=sequencer)), is_new=True)
+            load = found.load
+            sequencer = self._place_among_others(head.ref, load.table, head.modified_at + _ONE_SECOND)
+            return Upload(self._entered(replace(load, sequencer=sequencer)), is_new=True)
 
     def announce_all(self, heads: Sequence[ObjectHead]) -> int:
         """`announce` for each that is still there, made durable together; how many were entered."""
@@ -193,23 +194,21 @@ class IntakeService:
         with self.lock(load.source.key):
             head = self.store.head(load.source)
             latest = self.ledger.latest(load.source) or load
-            if {content_version(load.version), content_version(latest.version)} != {head.version}:
-                raise PreconditionFailed("the raw file has been replaced since this load")
-            again = self._load(head, load.table, replay_version(latest.version))
+            require_one_content(load.version, latest.version, head.version)
             # The next one of its source is just above the one that it had.
-            sequencer = self._place_among_others(again, came_at) if came_at else ""
-            return self._entered(replace(again, sequencer=sequencer))
+            sequencer = self._place_among_others(head.ref, load.table, came_at) if came_at else ""
+            return self._received(head, load.table, replay_version(latest.version), sequencer)
 
-    def _place_among_others(self, load: Load, came_at: datetime) -> str:
+    def _place_among_others(self, source: ObjectRef, table: str, came_at: datetime) -> str:
         """A sequencer where files of one table are newer or older than each other; "" to be given the next.
 
         No event tells it, so it is above those of all loads that had been received when the file came.
         """
-        if self.datasets.for_table(load.table).mode is LoadMode.APPEND:
+        if self.datasets.for_table(table).mode is LoadMode.APPEND:
             return ""
-        others = self.ledger.list(LoadFilter(load.table, limit=_LOOKED_BACK))
+        others = self.ledger.list(LoadFilter(table, limit=_LOOKED_BACK))
         before = newest_of(other.sequencer for other in others if other.received_at <= came_at)
-        return self.ledger.next_sequencer(load.source, before, came_at)
+        return self.ledger.next_sequencer(source, before, came_at)
 
     def _then_locked(
         self, ref: ObjectRef, chunks: Iterator[bytes], preconditions: Preconditions, held: ExitStack
@@ -264,6 +263,12 @@ class IntakeService:
             received_at=now,
             updated_at=now,
         )
+
+
+def require_one_content(*versions: str) -> None:
+    """Raises: PreconditionFailed: a load cannot be replayed whose file has other content by now."""
+    if len({content_version(version) for version in versions}) > 1:
+        raise PreconditionFailed("the raw file has been replaced since this load")
 
 
 def _was_not_there(latest: Load) -> bool:

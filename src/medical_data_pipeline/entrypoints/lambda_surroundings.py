@@ -17,8 +17,14 @@ from medical_data_pipeline.entrypoints.json_log import quiet_libraries
 SCRATCH = Path("/tmp")  # noqa: S108 - the one disk a function may write to
 _BAD_NEWS = frozenset(
     {
-        *("failed", "refused", "replay-impossible", "out-of-time"),
-        *("message-failed", "conversion-failed", "commit-failed", "upkeep-failed"),
+        "commit-failed",
+        "conversion-failed",
+        "failed",
+        "message-failed",
+        "out-of-time",
+        "refused",
+        "replay-impossible",
+        "upkeep-failed",
     }
 )
 

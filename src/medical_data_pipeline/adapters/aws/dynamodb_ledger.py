@@ -35,7 +35,7 @@ from medical_data_pipeline.ports import Ledger, LoadFilter, Step
 _ATTEMPTS = 20
 # Longer than any sequencer of S3: what is given here stays below the next one that S3 gives.
 _SEQUENCER_WIDTH = 48
-# With what is given here one source rarely uses up more of them.
+# More than one source is ever given in a second: what came in a later one stays above.
 _GIVEN_A_SECOND = 1_000_000
 _FINAL = {f":final{i}": text(state.value) for i, state in enumerate(sorted(FINAL_STATES))}
 _NOT_FINAL = f"NOT #state IN ({', '.join(_FINAL)})"
