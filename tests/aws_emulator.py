@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cache
@@ -110,6 +110,16 @@ def make_catalog_and_ledger() -> None:
 
 
 @contextmanager
+def _instead(owner: type, method: str, other: Callable[..., Any]) -> Iterator[None]:
+    original = getattr(owner, method)
+    setattr(owner, method, other)
+    try:
+        yield
+    finally:
+        setattr(owner, method, original)
+
+
+@contextmanager
 def one_dynamodb_call_at_a_time() -> Iterator[None]:
     """Stock moto checks a condition and writes without a lock around both."""
     original, lock = DynamoHandler.call_action, RLock()
@@ -118,11 +128,8 @@ def one_dynamodb_call_at_a_time() -> Iterator[None]:
         with lock:
             return original(handler)
 
-    DynamoHandler.call_action = call_action  # type: ignore[method-assign]
-    try:
+    with _instead(DynamoHandler, "call_action", call_action):
         yield
-    finally:
-        DynamoHandler.call_action = original  # type: ignore[method-assign]
 
 
 @contextmanager
@@ -135,11 +142,8 @@ def sts_that_measures_policies() -> Iterator[None]:
             raise STSValidationError("1 validation error detected: Value at 'policy' failed to satisfy it")
         return original(response)
 
-    TokenResponse.assume_role = assume_role  # type: ignore[method-assign]
-    try:
+    with _instead(TokenResponse, "assume_role", assume_role):
         yield
-    finally:
-        TokenResponse.assume_role = original  # type: ignore[method-assign]
 
 
 @contextmanager
@@ -156,8 +160,5 @@ def glue_that_checks_versions() -> Iterator[None]:
                 raise JsonRESTError("ConcurrentModificationException", "the table was changed meanwhile")
             return original(response)
 
-    GlueResponse.update_table = update_table  # type: ignore[method-assign]
-    try:
+    with _instead(GlueResponse, "update_table", update_table):
         yield
-    finally:
-        GlueResponse.update_table = original  # type: ignore[method-assign]

@@ -69,17 +69,20 @@ class Installation:
         return self.run_shell("\n".join(readme_block(name) for name in blocks))
 
     def run_shell(self, commands: str) -> str:
-        done = subprocess.run(
+        done = self.tried_shell(commands)
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+        return done.stdout
+
+    def tried_shell(self, commands: str, timeout_s: float = 850) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             ["sh", "-euc", commands],
             cwd=self.terraform.folder,
             env=self.environ(),
             capture_output=True,
             text=True,
-            timeout=850,
+            timeout=timeout_s,
             check=False,
         )
-        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
-        return done.stdout
 
     @cached_property
     def outputs(self) -> dict[str, Any]:

@@ -1,7 +1,5 @@
 """The last of them all: what was made is gone when it is destroyed, and data not without being asked for."""
 
-import subprocess
-
 import pytest
 
 from tests.e2e_aws.installation import (
@@ -23,15 +21,7 @@ def test_data_stops_the_destruction_and_can_be_read_for_good(installation: Insta
     update, destroy = readme_block("update").splitlines()
     installation.run_shell(f"export TF_VAR_force_destroy=false; {update}")
 
-    done = subprocess.run(
-        ["sh", "-euc", destroy],
-        cwd=installation.terraform.folder,
-        env=installation.environ(),
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
+    done = installation.tried_shell(destroy, 600)
 
     repositories = emulator.client("ecr").describe_repositories()["repositories"]
     assert done.returncode == 1
